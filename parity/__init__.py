@@ -1,0 +1,1 @@
+"""Parity: cross-framework differential testing of training steps against a NumPy oracle."""
