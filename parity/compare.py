@@ -1,0 +1,190 @@
+"""Trace and oracle to verdict: every stage, step, tensor and element, in units of the bound."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+
+from parity.bounds import Array, Bounded
+from parity.case import Case
+from parity.oracle import Expected, follow, run_free
+from parity.trace import Trace
+
+
+class Status(StrEnum):
+    """How a verdict came out."""
+
+    AGREE = "agree"
+    DIVERGE = "diverge"
+    ABSTAIN = "abstain"
+    ERROR = "error"
+
+
+class Stage(StrEnum):
+    """Where in a step a tensor is made, in the order in which a step makes them."""
+
+    FORWARD = "forward"
+    BACKWARD = "backward"
+    STATE = "state"
+    UPDATE = "update"
+
+
+@dataclass(frozen=True, slots=True)
+class Divergence:
+    """The first difference: the worst element of the first tensor that parts from the oracle."""
+
+    step: int
+    stage: Stage
+    tensor: str
+    index: tuple[int, ...]
+    expected: float
+    seen: float
+    bound: float
+    score: float
+    elements: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """The elements of one stage: judged, abstained, beyond the bound, and the worst score."""
+
+    judged: int = 0
+    abstained: int = 0
+    diverged: int = 0
+    worst: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the oracle says of one trace.
+
+    `counts` has the stages that the trace shows. `parted` is how far lane and free run are apart
+    in the end: the largest difference of a weight, over the largest change of any weight.
+    """
+
+    status: Status
+    counts: Mapping[Stage, Count] = field(default_factory=dict)
+    divergence: Divergence | None = None
+    parted: float = 0.0
+    reason: str = ""
+
+    @property
+    def score(self) -> float:
+        """The worst |seen - expected| / bound of all elements."""
+        return max((count.worst for count in self.counts.values()), default=0.0)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values."""
+        return asdict(self)
+
+
+def judge(case: Case, trace: Trace, dials: Mapping[str, Any]) -> Verdict:
+    """Return the verdict on `trace`, the oracle turned to `dials`."""
+    expected = follow(case, trace, dials)
+    counts: dict[Stage, Count] = {}
+    first: Divergence | None = None
+    for stage, tensor, seen, wanted, scale in _pairs(trace, expected):
+        with np.errstate(all="ignore"):
+            scores, abstained = _scores(seen, wanted, scale)
+        counts[stage] = _counted(counts.get(stage, Count()), scores, abstained)
+        found = _first(stage, tensor, seen, wanted, scores)
+        if found is not None and (first is None or _order(found) < _order(first)):
+            first = found
+    if first is not None:
+        status = Status.DIVERGE
+    else:
+        judged = any(count.judged for count in counts.values())
+        status = Status.AGREE if judged else Status.ABSTAIN
+    return Verdict(status, counts, first, _parted(case, trace, dials))
+
+
+Pair = tuple[Stage, str, Array, Bounded, Array]
+
+
+def _pairs(trace: Trace, expected: Expected) -> Iterator[Pair]:
+    """Yield each tensor of each stage: seen, expected, and what it is measured against."""
+    losses = expected.losses
+    yield Stage.FORWARD, "loss", np.asarray(trace.losses), losses, np.abs(losses.value)
+    for name, seen in trace.gradients.items():
+        gradient = expected.gradients[name]
+        yield Stage.BACKWARD, name, seen, gradient, np.abs(gradient.value)
+    for slot, tensors in trace.state.items():
+        for name, seen in tensors.items():
+            value = expected.state[slot][name]
+            yield Stage.STATE, f"{slot} of {name}", seen, value, np.abs(value.value)
+    for name, seen in trace.weights.items():
+        after = expected.weights[name]
+        change = np.abs(after.value - seen[:-1])
+        yield Stage.UPDATE, name, seen[1:], after, change
+
+
+def _scores(seen: Array, wanted: Bounded, scale: Array) -> tuple[Array, Array]:
+    """Return each element's score, and which of them the bound cannot judge.
+
+    An element is abstained on where its bound is not finite, or is as large as what it measures:
+    the element itself, or the mean of its tensor at that step, whichever is larger.
+    """
+    value = np.asarray(seen, np.float64)
+    bound = np.broadcast_to(wanted.error, wanted.value.shape)
+    open_ = ~np.isfinite(bound) | ~np.isfinite(wanted.value)
+    distance = np.abs(value - wanted.value)
+    scores = np.where(distance == 0, 0.0, distance / bound)
+    scores = np.where(np.isfinite(value), scores, np.inf)
+    scores = np.where(open_, 0.0, scores)
+    axes = tuple(range(1, scale.ndim))
+    typical = np.mean(scale, axis=axes, keepdims=True) if axes else scale
+    coarse = bound > np.maximum(scale, typical)
+    return scores, open_ | (coarse & (scores <= 1))
+
+
+def _counted(count: Count, scores: Array, abstained: Array) -> Count:
+    waived = int(np.count_nonzero(abstained))
+    return Count(
+        judged=count.judged + scores.size - waived,
+        abstained=count.abstained + waived,
+        diverged=count.diverged + int(np.count_nonzero(scores > 1)),
+        worst=max(count.worst, float(np.max(scores, initial=0.0))),
+    )
+
+
+def _first(
+    stage: Stage, tensor: str, seen: Array, wanted: Bounded, scores: Array
+) -> Divergence | None:
+    beyond = scores > 1
+    if not beyond.any():
+        return None
+    flat = beyond.reshape(len(scores), -1)
+    step = int(np.argmax(flat.any(axis=1)))
+    at = np.unravel_index(int(np.argmax(scores[step])), scores[step].shape)
+    index = tuple(map(int, at))
+    bound = np.broadcast_to(wanted.error, wanted.value.shape)
+    return Divergence(
+        step=step,
+        stage=stage,
+        tensor=tensor,
+        index=index,
+        expected=float(wanted.value[(step, *index)]),
+        seen=float(seen[(step, *index)]),
+        bound=float(bound[(step, *index)]),
+        score=float(scores[(step, *index)]),
+        elements=int(np.count_nonzero(flat[step])),
+        size=int(flat.shape[1]),
+    )
+
+
+def _order(found: Divergence) -> tuple[int, int, float]:
+    return found.step, list(Stage).index(found.stage), -found.score
+
+
+def _parted(case: Case, trace: Trace, dials: Mapping[str, Any]) -> float:
+    free = run_free(case, dials)
+    gap, moved = 0.0, 0.0
+    for name, weights in free.weights.items():
+        gap = max(gap, float(np.max(np.abs(trace.weights[name][-1] - weights[-1]), initial=0.0)))
+        moved = max(moved, float(np.max(np.abs(weights[-1] - weights[0]), initial=0.0)))
+    return gap / moved if moved else gap

@@ -1,0 +1,146 @@
+"""Every loss: its value per row and its slope at the model's outputs, side by side.
+
+Outputs z are (T, batch, units). A loss gives `terms`, one per element or (softmax) per row, and
+`slopes`, the derivative of the terms' sum with respect to z; weighting and reduction are common.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from parity import bounds
+from parity.bounds import Array, Value
+from parity.case import Loss
+
+Dials = Mapping[str, Any]
+Terms = tuple[Value, Value]
+
+# A lane may multiply the reduction's factors in one by one: 2, 1/2, 1/rows, 1/units.
+FACTORS = 4
+
+
+def objective(loss: Loss, z: Value, y: Array, weights: Array | None, dials: Dials) -> Terms:
+    """Return the reduced loss, of shape (T,), and its slope at z, of z's shape.
+
+    `y` is (T, batch, units), or (T, batch) for integer labels; `weights` is (T, batch) or None.
+    """
+    steps, rows, units = z.shape
+    weighting = _like(z, np.ones((steps, rows)) if weights is None else weights)
+    per_row = loss.name == "softmax_cross_entropy"
+    divisor = np.full(steps, float(rows if per_row else rows * units))
+    if per_row:
+        target, class_weights = _target(loss, z, y, dials)
+        weighting, divisor = _weigh(loss, z, y, weighting, divisor, dials)
+        terms, slopes = _softmax_cross_entropy(z, target, class_weights)
+    else:
+        terms, slopes = LOSSES[loss.name](loss, z, _like(z, y))
+    whole = divisor if per_row or dials.get("sum") != "row means" else divisor / units
+    scale = {"mean": 1.0, "half_mean": 0.5, "sum": whole}[loss.reduction] / divisor
+    weighting = weighting.reshape(steps, rows, 1)
+    value = _times(bounds.total(_times(terms, weighting), axis=(1, 2)), scale)
+    slope = _times(_times(slopes, weighting), scale.reshape(steps, 1, 1))
+    return bounds.again(value, FACTORS), bounds.again(slope, FACTORS)
+
+
+def penalty(loss: Loss, kernels: list[Value]) -> tuple[Value, list[Value]]:
+    """Return l2 * sum(kernel**2) over all kernels, of shape (T,), and its slope at each kernel."""
+    squares = [bounds.total(kernel * kernel, axis=(1, 2)) for kernel in kernels]
+    value = squares[0]
+    for square in squares[1:]:
+        value = value + square
+    return loss.l2 * value, [(2 * loss.l2) * kernel for kernel in kernels]
+
+
+def _like(z: Value, array: Array) -> Value:
+    """Return data that the lane has to the last bit, with bounds if z has them."""
+    return bounds.exactly(array, z) if isinstance(z, bounds.Bounded) else array
+
+
+def _times(x: Value, factor: Value) -> Value:
+    """Return x * factor, which rounds nothing where the factor is one everywhere."""
+    plain = factor.value if isinstance(factor, bounds.Bounded) else factor
+    return x if np.all(plain == 1) else x * factor
+
+
+def _squared_error(loss: Loss, z: Value, y: Array) -> Terms:
+    e = z - y
+    return e * e, 2.0 * e
+
+
+def _absolute_error(loss: Loss, z: Value, y: Array) -> Terms:
+    e = z - y
+    return bounds.absolute(e), bounds.sign(e)
+
+
+def _huber(loss: Loss, z: Value, y: Array) -> Terms:
+    """P. J. Huber, Robust estimation of a location parameter, 1964: quadratic up to delta."""
+    e = z - y
+    size = bounds.absolute(e)
+    outer = loss.delta * size - 0.5 * loss.delta * loss.delta
+    outer = bounds.any_of(outer, loss.delta * (size - 0.5 * loss.delta))
+    terms = bounds.select(size - loss.delta, outer, 0.5 * (e * e))
+    return terms, bounds.maximum(bounds.minimum(e, loss.delta), -loss.delta)
+
+
+def _smooth_l1(loss: Loss, z: Value, y: Array) -> Terms:
+    """Huber's loss divided by delta (R. Girshick, Fast R-CNN, 2015, with delta = 1)."""
+    terms, slopes = _huber(loss, z, y)
+    size = bounds.absolute(z - y)
+    outer = bounds.any_of(terms / loss.delta, size - 0.5 * loss.delta)
+    return outer, slopes / loss.delta
+
+
+def _binary_cross_entropy(loss: Loss, z: Value, y: Array) -> Terms:
+    """-y log s(z) - (1 - y) log(1 - s(z)), from logits, in the two stable forms in use."""
+    tail = bounds.log(1.0 + bounds.exp(-bounds.absolute(z)))
+    joined = bounds.maximum(z, 0.0) - z * y + tail
+    apart = y * (bounds.maximum(-z, 0.0) + tail) + (1.0 - y) * (bounds.maximum(z, 0.0) + tail)
+    s = bounds.sigmoid(z)
+    return bounds.any_of(joined, apart), bounds.any_of(s - y, (1.0 - y) * s - y * (1.0 - s))
+
+
+def _softmax_cross_entropy(z: Value, target: Value, class_weights: Any) -> Terms:
+    """-sum(target * log softmax(z)) per row, of shape (T, batch, 1)."""
+    top = bounds.largest(z, axis=-1)
+    small = bounds.exp(z - top)
+    mass = bounds.total(small, axis=-1, keepdims=True)
+    log_mass = bounds.log(mass)
+    shifted = bounds.any_of((z - top) - log_mass, z - (top + log_mass))
+    wanted = _times(target, class_weights)
+    terms = -bounds.total(wanted * shifted, axis=-1, keepdims=True)
+    share = bounds.any_of(small / mass, bounds.exp(shifted))
+    return terms, share * bounds.total(wanted, axis=-1, keepdims=True) - wanted
+
+
+def _target(loss: Loss, z: Value, y: Array, dials: Dials) -> tuple[Value, Value]:
+    units = z.shape[-1]
+    target = _like(z, np.eye(units)[y] if loss.labels == "integer" else y)
+    if loss.label_smoothing:
+        smoothing = loss.label_smoothing
+        target = target * (1 - smoothing) + smoothing / units
+    inside = loss.class_weights is not None and dials.get("class_weights") == "class"
+    return target, _like(z, np.array(loss.class_weights)) if inside else np.ones(1)
+
+
+def _weigh(
+    loss: Loss, z: Value, y: Array, weighting: Value, divisor: Value, dials: Dials
+) -> tuple[Value, Value]:
+    if loss.class_weights is None:
+        return weighting, divisor
+    labels = y if loss.labels == "integer" else np.argmax(y, axis=-1)
+    combined = weighting * _like(z, np.array(loss.class_weights)[labels])
+    if dials.get("class_weights_divisor") == "weights" and loss.labels == "integer":
+        divisor = bounds.total(combined, axis=1)
+    return (weighting if dials.get("class_weights") == "class" else combined), divisor
+
+
+LOSSES: Mapping[str, Callable[[Loss, Value, Array], Terms]] = {
+    "squared_error": _squared_error,
+    "absolute_error": _absolute_error,
+    "huber": _huber,
+    "smooth_l1": _smooth_l1,
+    "binary_cross_entropy": _binary_cross_entropy,
+}

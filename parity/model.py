@@ -1,0 +1,153 @@
+"""The multilayer perceptron, forward and gradient by hand; regression is its depth-one member.
+
+Arrays have the steps of a run as their first axis, since the oracle knows every step's weights:
+inputs are (T, batch, features), kernels (T, inputs, units), biases (T, units).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from parity import bounds
+from parity.bounds import Value
+from parity.case import LEAKY_SLOPE, Layer
+
+Dials = Mapping[str, Any]
+
+
+class Activation(NamedTuple):
+    """An activation's value at z, and its derivative at z where the value is a."""
+
+    value: Callable[[Value, Dials], Value]
+    derivative: Callable[[Value, Value, Dials], Value]
+
+
+class Forward(NamedTuple):
+    """What a forward pass leaves behind: each layer's input, sum and output."""
+
+    inputs: list[Value]
+    sums: list[Value]
+    outputs: list[Value]
+
+
+def forward(
+    x: Value, weights: Mapping[str, Value], layers: tuple[Layer, ...], dials: Dials
+) -> Forward:
+    """Return every layer's input, weighted sum and output."""
+    seen = Forward([], [], [])
+    for number, layer in enumerate(layers):
+        z = x @ weights[f"layer{number}/kernel"]
+        if layer.bias:
+            z = z + weights[f"layer{number}/bias"][:, None, :]
+        output = ACTIVATIONS[layer.activation].value(z, dials)
+        seen.inputs.append(x)
+        seen.sums.append(z)
+        seen.outputs.append(output)
+        x = output
+    return seen
+
+
+def backward(
+    seen: Forward,
+    slope: Value,
+    weights: Mapping[str, Value],
+    layers: tuple[Layer, ...],
+    dials: Dials,
+) -> dict[str, Value]:
+    """Return the gradient of each parameter, given the loss's `slope` at the last outputs."""
+    gradients: dict[str, Value] = {}
+    for number in reversed(range(len(layers))):
+        layer = layers[number]
+        if layer.activation != "linear":
+            derivative = ACTIVATIONS[layer.activation].derivative
+            slope = slope * derivative(seen.sums[number], seen.outputs[number], dials)
+        gradients[f"layer{number}/kernel"] = seen.inputs[number].swapaxes(1, 2) @ slope
+        if layer.bias:
+            gradients[f"layer{number}/bias"] = bounds.total(slope, axis=1)
+        if number:
+            slope = slope @ weights[f"layer{number}/kernel"].swapaxes(1, 2)
+    return gradients
+
+
+def _leaky(z: Value, dials: Dials) -> Value:
+    return bounds.select(z, z, LEAKY_SLOPE * z)
+
+
+def _leaky_derivative(z: Value, a: Value, dials: Dials) -> Value:
+    at_zero = 1.0 if dials.get("leaky_relu_at_zero") == "one" else LEAKY_SLOPE
+    return bounds.choose(z, 1.0, LEAKY_SLOPE, at_zero)
+
+
+def _below(z: Value) -> Value:
+    """Return e**z - 1 for z <= 0, whether by expm1 or by a subtraction."""
+    return bounds.exp(bounds.minimum(z, 0.0)) - 1.0
+
+
+def _elu_derivative(z: Value, a: Value, dials: Dials) -> Value:
+    return _below(z) + 1.0
+
+
+def _softplus(z: Value, dials: Dials) -> Value:
+    smooth = bounds.maximum(z, 0.0) + bounds.log(1.0 + bounds.exp(-bounds.absolute(z)))
+    threshold = dials.get("softplus_threshold")
+    return smooth if threshold is None else bounds.select(z - float(threshold), z, smooth)
+
+
+def _softplus_derivative(z: Value, a: Value, dials: Dials) -> Value:
+    smooth = bounds.sigmoid(z)
+    threshold = dials.get("softplus_threshold")
+    if threshold is None:
+        return smooth
+    return bounds.select(z - float(threshold), 0.0 * smooth + 1.0, smooth)
+
+
+def _silu_derivative(z: Value, a: Value, dials: Dials) -> Value:
+    s = bounds.sigmoid(z)
+    return s * (1.0 + z * (1.0 - s))
+
+
+def _normal(z: Value) -> Value:
+    """Return the standard normal distribution function."""
+    return 0.5 * (1.0 + bounds.erf(z * math.sqrt(0.5)))
+
+
+def _gelu(z: Value, dials: Dials) -> Value:
+    return z * _normal(z)
+
+
+def _gelu_derivative(z: Value, a: Value, dials: Dials) -> Value:
+    density = bounds.exp(-0.5 * (z * z)) * (1 / math.sqrt(2 * math.pi))
+    return _normal(z) + z * density
+
+
+_ROOT = math.sqrt(2 / math.pi)
+_CUBE = 0.044715  # D. Hendrycks, K. Gimpel, Gaussian Error Linear Units, arXiv:1606.08415
+
+
+def _gelu_tanh(z: Value, dials: Dials) -> Value:
+    inner = _ROOT * (z + _CUBE * (z * z * z))
+    return 0.5 * z * (1.0 + bounds.tanh(inner))
+
+
+def _gelu_tanh_derivative(z: Value, a: Value, dials: Dials) -> Value:
+    t = bounds.tanh(_ROOT * (z + _CUBE * (z * z * z)))
+    inner_slope = _ROOT * (1.0 + 3 * _CUBE * (z * z))
+    return 0.5 * (1.0 + t) + 0.5 * z * ((1.0 - t * t) * inner_slope)
+
+
+ACTIVATIONS: Mapping[str, Activation] = {
+    "linear": Activation(lambda z, d: z, lambda z, a, d: 1.0),
+    "relu": Activation(
+        lambda z, d: bounds.maximum(z, 0.0), lambda z, a, d: bounds.choose(z, 1.0, 0.0, 0.0)
+    ),
+    "leaky_relu": Activation(_leaky, _leaky_derivative),
+    "tanh": Activation(lambda z, d: bounds.tanh(z), lambda z, a, d: 1.0 - a * a),
+    "sigmoid": Activation(lambda z, d: bounds.sigmoid(z), lambda z, a, d: a * (1.0 - a)),
+    "gelu": Activation(_gelu, _gelu_derivative),
+    "gelu_tanh": Activation(_gelu_tanh, _gelu_tanh_derivative),
+    "elu": Activation(lambda z, d: bounds.select(z, z, _below(z)), _elu_derivative),
+    "softplus": Activation(_softplus, _softplus_derivative),
+    "silu": Activation(lambda z, d: z * bounds.sigmoid(z), _silu_derivative),
+}

@@ -1,0 +1,338 @@
+"""Every optimizer: its update rule, where the rule comes from, and the dials on which others differ.
+
+A rule takes all parameters of a model as one vector (element-wise rules need no more) and returns
+the weights after the step; it keeps its slots in `state`. Hyperparameters come as `Value`s, so
+that a constant such as 1 - beta2 carries the rounding of the precision it was computed in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from parity import bounds
+from parity.bounds import DOUBLE, Array, Bounded, Value
+from parity.precision import representable
+
+# What every dial is set to in the textbook, and what else implementations are known to do.
+DIALS: Mapping[str, tuple[Any, ...]] = {
+    # eps beside the root of the corrected moment, of the uncorrected one (Kingma's eps-hat), or
+    # inside the root.
+    "eps": ("after", "hat", "inside"),
+    "weight_decay": ("coupled", "decoupled"),
+    # 1 - beta and beta**t in double, then rounded; or from start to end in the lane's precision.
+    "constants": ("double", "working"),
+    "correction": ("double", "working"),
+    # lr multiplies the momentum buffer, or enters it (and there with its sign: `velocity`).
+    "momentum": ("outside", "inside", "velocity"),
+    "dampening": ("after first", "always"),
+    "amsgrad_maximum": ("raw", "corrected"),
+    "threshold": ("above", "from"),
+    "nadam": ("schedule", "plain"),
+    "first_square": (0.0, 1.0),
+    "clip_eps": (0.0, 1e-6),
+    # A hyperparameter that the lane fixes.
+    "momentum_decay": (None,),
+    # Losses and activations.
+    "sum": ("elements", "row means"),
+    "class_weights": ("row", "class"),
+    "class_weights_divisor": ("count", "weights"),
+    "leaky_relu_at_zero": ("slope", "one"),
+    "softplus_threshold": (None, 20.0),
+}
+
+
+@dataclass
+class Run:
+    """An optimizer's run over one vector of parameters: its constants, dials and slots so far."""
+
+    hyperparameters: Mapping[str, float | bool]
+    dials: Mapping[str, Any]
+    like: Value
+    decayed: Array
+    state: dict[str, Value] = field(default_factory=dict)
+    scalars: dict[str, Value] = field(default_factory=dict)
+    lr: Value = 0.0
+
+    def dial(self, name: str, textbook: Any = None) -> Any:
+        """Return the dial's setting; the textbook's, by default the first, where none is claimed."""
+        return self.dials.get(name, DIALS[name][0] if textbook is None else textbook)
+
+    def constant(self, name: str, *, dial: str = "constants") -> Value:
+        """Return a hyperparameter in the precision in which the lane computes with it."""
+        return self.number(float(self.hyperparameters[name]), dial=dial)
+
+    def number(self, value: float, *, dial: str = "constants") -> Value:
+        """Return a number in the precision in which the lane computes with it."""
+        if not isinstance(self.like, Bounded):
+            return value
+        if self.dial(dial) == "double":
+            return Bounded(value, 0.0, DOUBLE)
+        name = self.like.arithmetic.precision.name
+        return Bounded(representable(value, name), 0.0, self.like.arithmetic)
+
+    def slot(self, name: str, start: float = 0.0) -> Value:
+        """Return a slot as the last step left it; `start` everywhere at first."""
+        if name not in self.state:
+            full = np.full(self.decayed.shape, start)
+            bounded = isinstance(self.like, Bounded)
+            self.state[name] = bounds.exactly(full, self.like) if bounded else full
+        return self.state[name]
+
+    def average(self, name: str, new: Value, beta: Value, start: float = 0.0) -> Value:
+        """Move a slot towards `new`: beta * old + (1 - beta) * new."""
+        self.state[name] = bounds.mix(self.slot(name, start), new, beta, 1.0 - beta)
+        return self.state[name]
+
+    def correction(self, name: str, step: int) -> Value:
+        """Return 1 - beta**step (step counts from one)."""
+        return 1.0 - bounds.power(self.constant(name, dial="correction"), step)
+
+
+Rule = Callable[[Run, Value, Value, int], Value]
+
+
+def sgd(run: Run, w: Value, g: Value, step: int) -> Value:
+    """b <- momentum b + (1 - dampening) g, but b = g at first; w <- w - lr b; Nesterov g + momentum b.
+
+    Source: I. Sutskever et al., On the importance of initialization and momentum, 2013, in the form
+    that torch.optim.SGD documents. Keras, TensorFlow: lr enters the buffer (`momentum`).
+    """
+    if not run.hyperparameters["momentum"]:
+        return bounds.move(w, run.lr * g)
+    momentum, where = run.constant("momentum"), run.dial("momentum")
+    gain = run.lr if where != "outside" else 1.0
+    scaled = -(gain * g) if where == "velocity" else _times(gain, g)
+    share = 1.0 - run.constant("dampening")
+    first = step == 1 and run.dial("dampening") == "after first"
+    damped = scaled if first or not run.hyperparameters["dampening"] else share * scaled
+    buffer = damped if step == 1 else momentum * run.slot("momentum") + damped
+    run.state["momentum"] = buffer
+    change = scaled + momentum * buffer if run.hyperparameters["nesterov"] else buffer
+    if where == "velocity":
+        return w + change
+    return bounds.move(w, _times(run.lr if where == "outside" else 1.0, change))
+
+
+def adam(run: Run, w: Value, g: Value, step: int) -> Value:
+    """m, v <- averages of g and g**2; w <- w - lr m^ / (sqrt(v^) + eps), ^ bias-corrected.
+
+    Source: D. P. Kingma, J. Ba, Adam, arXiv:1412.6980, algorithm 1. Keras, TensorFlow: eps-hat of
+    the end of its section 2 (`eps`).
+    """
+    m = run.average("m", g, run.constant("beta1"))
+    v = run.average("v", g * g, run.constant("beta2"))
+    mean = m / run.correction("beta1", step)
+    return bounds.move(w, run.lr * (mean / _root(run, v, run.correction("beta2", step))))
+
+
+def amsgrad(run: Run, w: Value, g: Value, step: int) -> Value:
+    """Adam with the largest v so far in place of v.
+
+    Source: S. J. Reddi et al., On the convergence of Adam and beyond, 2018, with torch's bias
+    correction after the maximum. optax: the maximum of corrected moments (`amsgrad_maximum`).
+    """
+    m = run.average("m", g, run.constant("beta1"))
+    v = run.average("v", g * g, run.constant("beta2"))
+    second = run.correction("beta2", step)
+    if run.dial("amsgrad_maximum") == "corrected":
+        v, second = v / second, 1.0
+    run.state["v_max"] = top = bounds.maximum(run.slot("v_max"), v)
+    mean = m / run.correction("beta1", step)
+    return bounds.move(w, run.lr * (mean / _root(run, top, second)))
+
+
+def adamax(run: Run, w: Value, g: Value, step: int) -> Value:
+    """u <- max(beta2 u, |g| + eps); w <- w - lr m^ / u.
+
+    Source: D. P. Kingma, J. Ba, Adam, arXiv:1412.6980, algorithm 2, with torch's eps. Keras,
+    TensorFlow: no eps in u, eps beside it in the division (`eps` = hat).
+    """
+    m = run.average("m", g, run.constant("beta1"))
+    eps, beside = run.constant("eps"), run.dial("eps") == "hat"
+    size = bounds.absolute(g) if beside else bounds.absolute(g) + eps
+    run.state["u"] = u = bounds.maximum(run.constant("beta2") * run.slot("u"), size)
+    mean = m / run.correction("beta1", step)
+    return bounds.move(w, run.lr * _over(mean, u + eps if beside else u))
+
+
+def nadam(run: Run, w: Value, g: Value, step: int) -> Value:
+    """Adam with a Nesterov momentum whose mu_t = beta1 (1 - 0.96**(t momentum_decay) / 2).
+
+    Source: T. Dozat, Incorporating Nesterov momentum into Adam, 2016, as torch.optim.NAdam has it.
+    Keras: momentum_decay is 1. optax: no schedule (`nadam` = plain).
+    """
+    beta1 = run.constant("beta1")
+    m = run.average("m", g, beta1)
+    v = run.average("v", g * g, run.constant("beta2"))
+    if run.dial("nadam") == "plain":
+        ahead = beta1 * (m / run.correction("beta1", step + 1))
+        mean = ahead + (1.0 - beta1) * (g / run.correction("beta1", step))
+    else:
+        now, then = _nadam_momentum(run, step), _nadam_momentum(run, step + 1)
+        product = now * run.scalars.get("mu_product", run.number(1.0))
+        run.scalars["mu_product"] = product
+        mean = g * ((1.0 - now) / (1.0 - product)) + m * (then / (1.0 - product * then))
+    return bounds.move(w, run.lr * (mean / _root(run, v, run.correction("beta2", step))))
+
+
+def radam(run: Run, w: Value, g: Value, step: int) -> Value:
+    """Adam whose step is rectified while the variance of its second moment is not yet known.
+
+    Source: L. Liu et al., On the variance of the adaptive learning rate, arXiv:1908.03265,
+    algorithm 2, with the eps-hat that torch.optim.RAdam documents (the paper has no eps). optax: eps
+    after the correction (`eps`), rectified from rho_t = 5 on (`threshold`).
+    """
+    m = run.average("m", g, run.constant("beta1"))
+    v = run.average("v", g * g, run.constant("beta2"))
+    mean = m / run.correction("beta1", step)
+    beta2 = float(run.hyperparameters["beta2"])
+    limit = 2 / (1 - beta2) - 1
+    rho = limit - 2 * step * beta2**step / (1 - beta2**step)
+    if not (rho >= 5 if run.dial("threshold") == "from" else rho > 5):
+        return bounds.move(w, run.lr * mean)
+    second = run.correction("beta2", step)
+    rectified = _rectification(run, step)
+    return bounds.move(w, run.lr * (mean * (rectified / _root(run, v, second, "hat"))))
+
+
+def rmsprop(run: Run, w: Value, g: Value, step: int) -> Value:
+    """v <- average of g**2; w <- w - lr g / (sqrt(v) + eps); centered: v minus the squared mean.
+
+    Source: T. Tieleman, G. Hinton, lecture 6.5, 2012; centered: A. Graves, arXiv:1308.0850. Keras,
+    TensorFlow, optax: eps inside the root (`eps`), lr inside the momentum (`momentum`).
+    """
+    rho, eps = run.constant("rho"), run.constant("eps")
+    v = run.average("v", g * g, rho, run.dial("first_square"))
+    if run.hyperparameters["centered"]:
+        mean = run.average("mean", g, rho)
+        v = v - mean * mean
+    inside = run.dial("eps") == "inside"
+    scaled = _over(g, bounds.sqrt(v + eps) if inside else bounds.sqrt(v) + eps)
+    if not run.hyperparameters["momentum"]:
+        return bounds.move(w, run.lr * scaled)
+    where = run.dial("momentum")
+    gained = scaled if where == "outside" else run.lr * scaled
+    buffer = run.constant("momentum") * run.slot("momentum") + gained
+    run.state["momentum"] = buffer
+    return bounds.move(w, _times(run.lr if where == "outside" else 1.0, buffer))
+
+
+def adagrad(run: Run, w: Value, g: Value, step: int) -> Value:
+    """s <- s + g**2; w <- w - lr g / (sqrt(s) + eps).
+
+    Source: J. Duchi et al., Adaptive subgradient methods, 2011. Keras, optax: eps inside the root.
+    """
+    start = float(run.hyperparameters["initial_accumulator"])
+    run.state["sum"] = s = run.slot("sum", start) + g * g
+    eps, inside = run.constant("eps"), run.dial("eps") == "inside"
+    return bounds.move(
+        w, run.lr * _over(g, bounds.sqrt(s + eps) if inside else bounds.sqrt(s) + eps)
+    )
+
+
+def adadelta(run: Run, w: Value, g: Value, step: int) -> Value:
+    """d <- sqrt(delta + eps) / sqrt(v + eps) g, delta <- average of d**2; w <- w - lr d.
+
+    Source: M. D. Zeiler, ADADELTA, arXiv:1212.5701, algorithm 1.
+    """
+    rho, eps = run.constant("rho"), run.constant("eps")
+    v = run.average("v", g * g, rho)
+    change = _over(bounds.sqrt(run.slot("delta") + eps), bounds.sqrt(v + eps)) * g
+    run.average("delta", change * change, rho)
+    return bounds.move(w, run.lr * change)
+
+
+def lion(run: Run, w: Value, g: Value, step: int) -> Value:
+    """w <- w - lr sign(beta1 m + (1 - beta1) g), then m <- beta2 m + (1 - beta2) g.
+
+    Source: X. Chen et al., Symbolic discovery of optimization algorithms, arXiv:2302.06675.
+    """
+    beta1 = run.constant("beta1")
+    direction = bounds.sign(bounds.mix(run.slot("m"), g, beta1, 1.0 - beta1))
+    run.average("m", g, run.constant("beta2"))
+    return bounds.move(w, run.lr * direction)
+
+
+def decay(run: Run, name: str, w: Value, g: Value) -> tuple[Value, Value]:
+    """Return weights and gradient after weight decay.
+
+    Coupled, decay is part of the gradient; decoupled, weights shrink by lr * weight_decay first
+    (I. Loshchilov, F. Hutter, Decoupled weight decay regularization, arXiv:1711.05101).
+    """
+    if not run.hyperparameters["weight_decay"]:
+        return w, g
+    rate = run.constant("weight_decay")
+    textbook = "decoupled" if name in ("adamw", "lion") else "coupled"
+    if run.dials.get("weight_decay", textbook) == "coupled":
+        return w, g + _masked(rate * w, run.decayed)
+    return bounds.again(bounds.move(w, _masked(run.lr * rate * w, run.decayed))), g
+
+
+def _times(factor: Value, x: Value) -> Value:
+    return x if isinstance(factor, float) and factor == 1.0 else factor * x
+
+
+def _masked(x: Value, mask: Array) -> Value:
+    if isinstance(x, Bounded):
+        return Bounded(x.value * mask, x.error * mask, x.arithmetic)
+    return x * mask
+
+
+def _over(x: Value, y: Value) -> Value:
+    """Return x / y, and zero where x is exactly zero whatever y is."""
+    if isinstance(x, Bounded):
+        with np.errstate(divide="ignore", invalid="ignore"):
+            quotient = x / y
+        still = (x.value == 0) & (x.error == 0)
+        return Bounded(
+            np.where(still, 0.0, quotient.value),
+            np.where(still, 0.0, quotient.error),
+            quotient.arithmetic,
+        )
+    return np.divide(x, y, out=np.zeros_like(x * y), where=x != 0)
+
+
+def _root(run: Run, v: Value, correction: Value, textbook: str = "after") -> Value:
+    """Return the divisor of an Adam step: sqrt(v / correction) and eps where the dial puts it."""
+    eps, where = run.constant("eps"), run.dial("eps", textbook)
+    if where == "hat":
+        return (bounds.sqrt(v) + eps) / bounds.sqrt(correction)
+    if where == "inside":
+        return bounds.sqrt(v / correction + eps)
+    return bounds.any_of(
+        bounds.sqrt(v / correction) + eps, bounds.sqrt(v) / bounds.sqrt(correction) + eps
+    )
+
+
+def _nadam_momentum(run: Run, step: int) -> Value:
+    decay_rate = run.dials.get("momentum_decay", run.hyperparameters["momentum_decay"])
+    fade = bounds.exp(run.number(step * float(decay_rate) * float(np.log(0.96))))
+    return run.constant("beta1") * (1.0 - 0.5 * fade)
+
+
+def _rectification(run: Run, step: int) -> Value:
+    beta2 = run.constant("beta2", dial="correction")
+    limit = 2.0 / (1.0 - beta2) - 1.0
+    grown = bounds.power(beta2, step)
+    rho = limit - (2.0 * step) * grown / (1.0 - grown)
+    above = (rho - 4.0) * (rho - 2.0) * limit
+    return bounds.sqrt(above / ((limit - 4.0) * (limit - 2.0) * rho))
+
+
+RULES: Mapping[str, Rule] = {
+    "sgd": sgd,
+    "adam": adam,
+    "adamw": adam,
+    "amsgrad": amsgrad,
+    "adamax": adamax,
+    "nadam": nadam,
+    "radam": radam,
+    "rmsprop": rmsprop,
+    "adagrad": adagrad,
+    "adadelta": adadelta,
+    "lion": lion,
+}

@@ -1,0 +1,210 @@
+"""The reference: it follows a trace step by step, or runs free from the case's starting weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from parity import bounds, losses, model
+from parity.bounds import ARITHMETICS, Arithmetic, Array, Bounded, Value
+from parity.case import Case, Clip, parameter_shapes
+from parity.optimizers import RULES, Run, decay
+from parity.trace import Recorder, Trace
+
+Dials = Mapping[str, Any]
+Tensors = dict[str, Value]
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What each step should have given, given what the lane itself had when it began.
+
+    Shapes are those of a Trace, except that `weights` holds only the T weights after each step.
+    """
+
+    losses: Value
+    gradients: Tensors
+    weights: Tensors
+    state: dict[str, Tensors]
+
+
+def follow(case: Case, trace: Trace, dials: Dials, *, bounded: bool = True) -> Expected:
+    """Return what the oracle expects at each step of `trace`.
+
+    Loss and gradients are those at the lane's own weights; weights and state are what the lane's
+    own gradients imply. Where the trace shows no gradients, the oracle's own stand in.
+    """
+    arithmetic = ARITHMETICS[case.dtype] if bounded else None
+    before = {name: value[:-1] for name, value in trace.weights.items()}
+    with np.errstate(all="ignore"):
+        loss, gradients = _gradients(case, before, dials, arithmetic)
+        seen = {name: _exactly(value, arithmetic) for name, value in trace.gradients.items()}
+        weights, state = _updates(case, before, seen or gradients, dials, arithmetic)
+    return Expected(loss, gradients, weights, state)
+
+
+def run_free(case: Case, dials: Dials) -> Trace:
+    """Return the oracle's own run in float64, from the starting weights, without bounds."""
+    record = Recorder()
+    names = list(parameter_shapes(case.x.shape[1], case.layers))
+    weights: Tensors = {name: case.weights[name] for name in names}
+    record.start(weights)
+    vector = _Vector(case, dials, None)
+    with np.errstate(all="ignore"):
+        for step in range(case.steps):
+            now = {name: value[None] for name, value in weights.items()}
+            loss, gradients = _step_gradients(case, [step], now, dials, None)
+            w, g = vector.laid_out(now)[0], vector.laid_out(gradients)[0]
+            weights = _first(vector.split(vector.step(w, g, step)[None]))
+            slots = {name: slot[None] for name, slot in vector.run.state.items()}
+            state = {name: _first(vector.split(slot)) for name, slot in slots.items()}
+            record.step(float(loss[0]), _first(gradients), weights, state)
+    return record.trace()
+
+
+def _gradients(
+    case: Case, before: Mapping[str, Array], dials: Dials, arithmetic: Arithmetic | None
+) -> tuple[Value, Tensors]:
+    """Return losses and gradients of all steps, those with batches of one size at once."""
+    sizes: dict[int, list[int]] = {}
+    for step, rows in enumerate(case.batches):
+        sizes.setdefault(len(rows), []).append(step)
+    parts: list[tuple[list[int], Value, Tensors]] = []
+    for steps in sizes.values():
+        weights = {name: value[steps] for name, value in before.items()}
+        parts.append((steps, *_step_gradients(case, steps, weights, dials, arithmetic)))
+    if len(parts) == 1:
+        return parts[0][1], parts[0][2]
+    order = np.argsort(np.concatenate([steps for steps, _, _ in parts]))
+    loss = _joined([part[1] for part in parts], order)
+    names = parts[0][2]
+    return loss, {name: _joined([part[2][name] for part in parts], order) for name in names}
+
+
+def _step_gradients(
+    case: Case,
+    steps: list[int],
+    weights: Mapping[str, Array],
+    dials: Dials,
+    arithmetic: Arithmetic | None,
+) -> tuple[Value, Tensors]:
+    rows = np.array([case.batches[step] for step in steps])
+    sample_weights = None if case.sample_weights is None else case.sample_weights[rows]
+    x = _exactly(case.x[rows], arithmetic)
+    known = {name: _exactly(value, arithmetic) for name, value in weights.items()}
+    seen = model.forward(x, known, case.layers, dials)
+    loss, slope = losses.objective(case.loss, seen.outputs[-1], case.y[rows], sample_weights, dials)
+    gradients = model.backward(seen, slope, known, case.layers, dials)
+    if case.loss.l2:
+        kernels = [name for name in known if name.endswith("/kernel")]
+        extra, slopes = losses.penalty(case.loss, [known[name] for name in kernels])
+        loss = loss + extra
+        for name, more in zip(kernels, slopes, strict=True):
+            gradients[name] = gradients[name] + more
+    return loss, gradients
+
+
+def _updates(
+    case: Case,
+    before: Mapping[str, Array],
+    gradients: Tensors,
+    dials: Dials,
+    arithmetic: Arithmetic | None,
+) -> tuple[Tensors, dict[str, Tensors]]:
+    vector = _Vector(case, dials, arithmetic)
+    w = vector.laid_out({name: _exactly(value, arithmetic) for name, value in before.items()})
+    g = vector.laid_out(gradients)
+    after: list[Value] = []
+    slots: list[dict[str, Value]] = []
+    for step in range(case.steps):
+        after.append(vector.step(w[step], g[step], step))
+        slots.append(dict(vector.run.state))
+    weights = vector.split(_stacked(after))
+    state = {slot: vector.split(_stacked([at[slot] for at in slots])) for slot in slots[0]}
+    return weights, state
+
+
+class _Vector:
+    """A model's parameters laid end to end, with the optimizer's run over them."""
+
+    def __init__(self, case: Case, dials: Dials, arithmetic: Arithmetic | None) -> None:
+        self.case = case
+        self.dials = dials
+        self.shapes = parameter_shapes(case.x.shape[1], case.layers)
+        ends = np.cumsum([int(np.prod(shape)) for shape in self.shapes.values()])
+        starts = [0, *ends[:-1].tolist()]
+        self.slices = {
+            name: slice(start, int(end))
+            for name, start, end in zip(self.shapes, starts, ends, strict=True)
+        }
+        decayed = np.ones(int(ends[-1]))
+        if not case.optimizer.decay_biases:
+            for name, where in self.slices.items():
+                decayed[where] = name.endswith("/kernel")
+        like = _exactly(decayed, arithmetic)
+        self.run = Run(case.optimizer.hyperparameters(), dials, like, decayed)
+
+    def step(self, w: Value, g: Value, step: int) -> Value:
+        """Return the weights after one update."""
+        if self.case.clip is not None:
+            g = _clipped(g, self.case.clip, list(self.slices.values()), self.dials)
+        self.run.lr = self.run.number(self.case.rates[step])
+        name = self.case.optimizer.name
+        w, g = decay(self.run, name, w, g)
+        return RULES[name](self.run, w, g, step + 1)
+
+    def laid_out(self, tensors: Tensors) -> Value:
+        """Return tensors of shape (T, *shape) end to end, of shape (T, parameters)."""
+        flat = [tensors[name].reshape(tensors[name].shape[0], -1) for name in self.shapes]
+        return _joined(flat, axis=1)
+
+    def split(self, vector: Value) -> Tensors:
+        """Return (T, parameters) as tensors of shape (T, *shape)."""
+        return {
+            name: vector[:, where].reshape(-1, *self.shapes[name])
+            for name, where in self.slices.items()
+        }
+
+
+def _clipped(g: Value, clip: Clip, slices: list[slice], dials: Dials) -> Value:
+    if clip.kind == "value":
+        return bounds.maximum(bounds.minimum(g, clip.limit), -clip.limit)
+    parts = slices if clip.kind == "norm" else [slice(None)]
+    eps = float(dials.get("clip_eps", 0.0))
+    pieces = []
+    for part in parts:
+        norm = bounds.sqrt(bounds.total(g[part] * g[part], axis=0))
+        grown = norm + eps if eps else norm
+        pieces.append(bounds.again(g[part] * (clip.limit / bounds.maximum(grown, clip.limit))))
+    return _joined(pieces)
+
+
+def _exactly(value: Array, arithmetic: Arithmetic | None) -> Value:
+    array = np.asarray(value, np.float64)
+    return array if arithmetic is None else bounds.exact(array, arithmetic)
+
+
+def _first(tensors: Tensors) -> Tensors:
+    return {name: value[0] for name, value in tensors.items()}
+
+
+def _joined(parts: list[Value], order: Array | None = None, axis: int = 0) -> Value:
+    """Return arrays laid end to end along `axis`, rows put in `order`."""
+    where = slice(None) if order is None else order
+    if not isinstance(parts[0], Bounded):
+        return np.concatenate(parts, axis)[where]
+    value = np.concatenate([part.value for part in parts], axis)
+    if all(part.exact for part in parts):
+        return bounds.exact(value[where], parts[0].arithmetic)
+    error = np.concatenate([np.broadcast_to(p.error, p.value.shape) for p in parts], axis)
+    return Bounded(value[where], error[where], parts[0].arithmetic)
+
+
+def _stacked(parts: list[Value]) -> Value:
+    if not isinstance(parts[0], Bounded):
+        return np.stack(parts)
+    errors = [np.broadcast_to(part.error, part.value.shape) for part in parts]
+    return Bounded(np.stack([p.value for p in parts]), np.stack(errors), parts[0].arithmetic)
