@@ -1,0 +1,295 @@
+"""Train a case with Keras 3, on the backend that the environment variable KERAS_BACKEND names."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from parity.case import LEAKY_SLOPE, Case, Layer
+from parity.lanes import Refused
+from parity.trace import Recorder, Trace
+
+Array = NDArray[Any]
+Variables = dict[str, Any]  # layerN/kernel or layerN/bias → Keras variable
+Call = tuple[str, tuple[tuple[str, float | bool], ...], bool]  # optimizer, arguments, decay_biases
+
+_GRADIENT = importlib.import_module(f"parity.lanes.keras_gradient_{keras.backend.backend()}")
+
+ACTIVATIONS: Mapping[str, Callable[[Any], Any]] = {
+    "leaky_relu": functools.partial(keras.activations.leaky_relu, negative_slope=LEAKY_SLOPE),
+    "gelu_tanh": functools.partial(keras.activations.gelu, approximate=True),
+}  # the others are Keras' own names
+LOSSES: Mapping[tuple[str, str], Callable[..., Any]] = {
+    ("squared_error", "values"): keras.losses.MeanSquaredError,
+    ("absolute_error", "values"): keras.losses.MeanAbsoluteError,
+    ("huber", "values"): keras.losses.Huber,
+    ("softmax_cross_entropy", "integer"): keras.losses.SparseCategoricalCrossentropy,
+    ("softmax_cross_entropy", "dense"): keras.losses.CategoricalCrossentropy,
+    ("binary_cross_entropy", "values"): keras.losses.BinaryCrossentropy,
+}
+OPTIMIZERS: Mapping[str, Callable[..., Any]] = {
+    "sgd": keras.optimizers.SGD,
+    "adam": keras.optimizers.Adam,
+    "adamw": keras.optimizers.AdamW,
+    "amsgrad": functools.partial(keras.optimizers.Adam, amsgrad=True),
+    "adamax": keras.optimizers.Adamax,
+    "nadam": keras.optimizers.Nadam,
+    "rmsprop": keras.optimizers.RMSprop,
+    "adagrad": keras.optimizers.Adagrad,
+    "adadelta": keras.optimizers.Adadelta,
+    "lion": keras.optimizers.Lion,
+}
+ARGUMENTS = {
+    "beta1": "beta_1",
+    "beta2": "beta_2",
+    "eps": "epsilon",
+    "initial_accumulator": "initial_accumulator_value",
+}  # the others have the same name in Keras
+ABSENT = ("dampening", "momentum_decay")  # in Keras; cases that need them do not come here
+CLIPS = {"value": "clipvalue", "norm": "clipnorm", "global_norm": "global_clipnorm"}
+SLOTS: Mapping[str, Mapping[str, str]] = {
+    "sgd": {"momentum": "momentum"},
+    "adam": {"m": "momentum", "v": "velocity"},
+    "adamw": {"m": "momentum", "v": "velocity"},
+    "amsgrad": {"m": "momentum", "v": "velocity", "v_max": "velocity_hat"},
+    "adamax": {"m": "momentum", "u": "norm"},
+    "nadam": {"m": "momentum", "v": "velocity"},
+    "rmsprop": {"v": "velocity", "mean": "average_gradient", "momentum": "momentum"},
+    "adagrad": {"sum": "accumulator"},
+    "adadelta": {"v": "accumulated_grad", "delta": "accumulated_delta_var"},
+    "lion": {"m": "momentum"},
+}  # each slot with how the names of its variables end
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """What a case minimises; equal objectives are compiled once, so its numbers are passed in."""
+
+    name: str
+    labels: str
+    reduction: str
+    label_smoothing: float
+
+    def loss(self, delta: Any) -> Any:
+        """Return the Keras loss; `half_mean` is for the caller to halve. Raises Refused."""
+        arguments: dict[str, Any] = {}
+        if self.reduction == "sum":
+            arguments["reduction"] = "sum"
+        if self.name.endswith("cross_entropy"):
+            arguments["from_logits"] = True
+        if self.name == "huber":
+            arguments["delta"] = delta
+        if self.label_smoothing:
+            arguments["label_smoothing"] = self.label_smoothing
+        return _accepted(LOSSES[self.name, self.labels], arguments)
+
+    @property
+    def share(self) -> float:
+        """The factor of the loss."""
+        return 0.5 if self.reduction == "half_mean" else 1.0
+
+    def __call__(self, model: Any, batch: tuple[Any, Any, Any], delta: Any, l2: Any) -> Any:
+        """Return the loss of `model` on x, y and sample weights (or None), penalty included."""
+        x, y, weights = batch
+        loss = self.loss(delta)(y, model(x, training=True), sample_weight=weights)
+        if self.share != 1:
+            loss = self.share * loss
+        _set_l2(model, l2)
+        for penalty in model.losses:
+            loss = loss + penalty
+        return loss
+
+
+def train(case: Case, mode: str) -> Trace:
+    """Run `case`; `mode` is apply (a loop of the user's own), fit or eager (a compiled model).
+
+    `fit` compiles as Keras does by default, `eager` with run_eagerly=True; both train with
+    `train_on_batch`, which shows no gradients. Raises Refused where Keras refuses an argument.
+    """
+    keras.config.set_floatx(case.dtype)  # of losses, metrics and learning rates
+    keras.config.set_dtype_policy(case.dtype)  # of models and layers
+    return _apply(case) if mode == "apply" else _train_on_batch(case, mode == "eager")
+
+
+def _apply(case: Case) -> Trace:
+    loss = case.loss
+    model = _kept_model(case.x.shape[1], case.layers, case.dtype, loss.l2 != 0)
+    objective = Objective(loss.name, loss.labels, loss.reduction, loss.label_smoothing)
+    optimizer = _optimizer(_call(case))
+    variables = _variables(model)
+    recorder = _start(case, variables)
+    trained = list(variables.values())
+    optimizer.build(trained)
+    slots = _slots(case, optimizer, variables)
+    for step, rate in enumerate(case.rates):
+        x, y, weights = _batch(case, step)
+        batch = x, y, _with_class_weights(case, y, weights)
+        optimizer.learning_rate = rate
+        seen, gradients = _GRADIENT.gradient(objective, model, batch, loss.delta, loss.l2)
+        optimizer.apply(gradients, trained)
+        named = _numpy(dict(zip(variables, gradients, strict=True)))
+        recorder.step(float(seen), named, _numpy(variables), _state(slots))
+    return recorder.trace()
+
+
+def _train_on_batch(case: Case, eager: bool) -> Trace:
+    loss = case.loss
+    classes = None if loss.class_weights is None else dict(enumerate(loss.class_weights))
+    if classes is not None and case.sample_weights is not None:
+        raise Refused("train_on_batch takes sample_weight or class_weight, not both")
+    objective = Objective(loss.name, loss.labels, loss.reduction, loss.label_smoothing)
+    structure = (case.x.shape[1], case.layers, case.dtype)
+    model, reset = _compiled(structure, objective, loss.delta, loss.l2, _call(case), eager)
+    reset()
+    variables = _variables(model)
+    recorder = _start(case, variables)
+    slots = _slots(case, model.optimizer, variables)
+    for step, rate in enumerate(case.rates):
+        x, y, weights = _batch(case, step)
+        model.optimizer.learning_rate = rate
+        seen = model.train_on_batch(x, y, sample_weight=weights, class_weight=classes)
+        recorder.step(float(seen), {}, _numpy(variables), _state(slots))
+    return recorder.trace()
+
+
+def _accepted(make: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:
+    try:
+        return make(**arguments)
+    except (TypeError, ValueError) as error:
+        raise Refused(str(error)) from error
+
+
+def _model(inputs: int, layers: tuple[Layer, ...], dtype: str, l2: float) -> Any:
+    model = keras.Sequential([keras.Input((inputs,), dtype=dtype)])
+    for number, layer in enumerate(layers):
+        dense = keras.layers.Dense(
+            layer.units,
+            activation=ACTIVATIONS.get(layer.activation, layer.activation),
+            use_bias=layer.bias,
+            kernel_regularizer=keras.regularizers.L2(l2) if l2 else None,
+            dtype=dtype,
+            name=f"layer{number}",
+        )
+        model.add(dense)
+    return model
+
+
+@functools.lru_cache(maxsize=512)
+def _kept_model(inputs: int, layers: tuple[Layer, ...], dtype: str, penalty: bool) -> Any:
+    return _model(inputs, layers, dtype, float(penalty))
+
+
+def _set_l2(model: Any, l2: Any) -> None:
+    """Set the factor of a kept model's penalty; compiled code passes one that it traces."""
+    for layer in model.layers:
+        if layer.kernel_regularizer is not None:
+            layer.kernel_regularizer.l2 = l2
+
+
+@functools.lru_cache(maxsize=64)
+def _compiled(
+    structure: tuple[int, tuple[Layer, ...], str],
+    objective: Objective,
+    delta: float,
+    l2: float,
+    call: Call,
+    eager: bool,
+) -> tuple[Any, Callable[[], None]]:
+    """Return a compiled model and what puts its optimizer back to the beginning."""
+    model = _model(*structure, l2)
+    model.compile(
+        optimizer=_optimizer(call),
+        loss=objective.loss(delta),
+        loss_weights=None if objective.share == 1 else objective.share,
+        run_eagerly=eager,
+    )
+    model.optimizer.build(model.trainable_variables)
+    beginning = [variable.numpy() for variable in model.optimizer.variables]
+
+    def reset() -> None:
+        for variable, value in zip(model.optimizer.variables, beginning, strict=True):
+            variable.assign(value)
+
+    return model, reset
+
+
+def _call(case: Case) -> Call:
+    optimizer, clip = case.optimizer, case.clip
+    arguments = {
+        ARGUMENTS.get(name, name): value
+        for name, value in optimizer.arguments.items()
+        if name not in ABSENT
+    }
+    if clip is not None:
+        arguments[CLIPS[clip.kind]] = clip.limit
+    return optimizer.name, tuple(arguments.items()), optimizer.decay_biases
+
+
+def _optimizer(call: Call) -> Any:
+    name, arguments, decay_biases = call
+    optimizer = _accepted(OPTIMIZERS[name], dict(arguments))
+    if not decay_biases:
+        optimizer.exclude_from_weight_decay(var_names=["bias"])
+    return optimizer
+
+
+def _variables(model: Any) -> Variables:
+    named = {}
+    for layer in model.layers:
+        named[f"{layer.name}/kernel"] = layer.kernel
+        if layer.use_bias:
+            named[f"{layer.name}/bias"] = layer.bias
+    return named
+
+
+def _slots(case: Case, optimizer: Any, variables: Variables) -> dict[str, Variables]:
+    """Return the optimizer's variables by slot; Keras names them after the variable they serve."""
+    held = {variable.name: variable for variable in optimizer.variables}
+    slots: dict[str, Variables] = {}
+    for slot, ending in SLOTS[case.optimizer.name].items():
+        for name, variable in variables.items():
+            place = f"{variable.path.replace('/', '_')}_{ending}"
+            if place in held:
+                slots.setdefault(slot, {})[name] = held[place]
+    return slots
+
+
+def _start(case: Case, variables: Variables) -> Recorder:
+    for name, variable in variables.items():
+        variable.assign(case.weights[name].astype(case.dtype))
+    recorder = Recorder()
+    recorder.start(_numpy(variables))
+    return recorder
+
+
+def _batch(case: Case, step: int) -> tuple[Array, Array, Array | None]:
+    x, y, weights = case.batch(step)
+    return (
+        x.astype(case.dtype),
+        y if y.dtype.kind == "i" else y.astype(case.dtype),
+        None if weights is None else weights.astype(case.dtype),
+    )
+
+
+def _with_class_weights(case: Case, y: Array, weights: Array | None) -> Array | None:
+    """Return the rows' weights times those of their classes, as `class_weight` of fit has it."""
+    if case.loss.class_weights is None:
+        return weights
+    labels = y if case.loss.labels == "integer" else y.argmax(axis=-1)
+    by_row = np.array(case.loss.class_weights, case.dtype)[labels]
+    return by_row if weights is None else by_row * weights
+
+
+def _numpy(tensors: Mapping[str, Any]) -> dict[str, Array]:
+    return {name: keras.ops.convert_to_numpy(tensor) for name, tensor in tensors.items()}
+
+
+def _state(slots: Mapping[str, Variables]) -> dict[str, dict[str, Array]]:
+    return {slot: _numpy(tensors) for slot, tensors in slots.items()}

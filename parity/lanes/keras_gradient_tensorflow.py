@@ -1,0 +1,21 @@
+"""Gradients of a Keras model on the TensorFlow backend, with a gradient tape."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+
+# Small models gain nothing from threads, and lanes run side by side.
+tf.config.threading.set_inter_op_parallelism_threads(1)
+tf.config.threading.set_intra_op_parallelism_threads(1)
+
+
+def gradient(
+    objective: Callable[..., Any], model: Any, batch: tuple[Any, ...], delta: float, l2: float
+) -> tuple[Any, list[Any]]:
+    """Return the loss of `model` on `batch` and its gradients, in the order of its variables."""
+    with tf.GradientTape() as tape:
+        loss = objective(model, batch, delta, l2)
+    return loss, tape.gradient(loss, model.trainable_variables)

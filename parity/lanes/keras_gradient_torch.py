@@ -1,0 +1,21 @@
+"""Gradients of a Keras model on the PyTorch backend, with backward."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+# Small models gain nothing from threads, and lanes run side by side.
+torch.set_num_threads(1)
+
+
+def gradient(
+    objective: Callable[..., Any], model: Any, batch: tuple[Any, ...], delta: float, l2: float
+) -> tuple[Any, list[Any]]:
+    """Return the loss of `model` on `batch` and its gradients, in the order of its variables."""
+    model.zero_grad()
+    loss = objective(model, batch, delta, l2)
+    loss.backward()
+    return loss.detach(), [variable.value.grad for variable in model.trainable_variables]

@@ -1,0 +1,189 @@
+"""Optimizers of the control: one function each, as PyTorch's documentation states them.
+
+Each is `function(w, g, state, h, lr, t) -> new w` for one tensor at step t = 1, 2, ...; it renews
+the arrays in `state`. Constants are worked out in double precision, then meet the arrays in theirs.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+State = dict[str, Array]
+Values = Mapping[str, Any]
+
+
+def sgd(w: Array, g: Array, state: State, h: Values, lr: float, t: int) -> Array:
+    """Step along g or, with momentum, along its decaying sum, which starts as the first g."""
+    g = with_decay(w, g, h)
+    if h["momentum"]:
+        past = state.get("momentum")
+        buffer = g if past is None else h["momentum"] * past + (1 - h["dampening"]) * g
+        state["momentum"] = buffer
+        g = g + h["momentum"] * buffer if h["nesterov"] else buffer
+    return moved(w, g, lr)
+
+
+def adam(w: Array, g: Array, state: State, h: Values, lr: float, t: int) -> Array:
+    """Step along the mean gradient over the root of the mean square, both bias-corrected."""
+    renew_moments(with_decay(w, g, h), state, h)
+    mean, square = corrected(state["m"], h["beta1"], t), corrected(state["v"], h["beta2"], t)
+    return moved(w, mean / (root(square) + h["eps"]), lr)
+
+
+def adamw(w: Array, g: Array, state: State, h: Values, lr: float, t: int) -> Array:
+    """Shrink w, then take Adam's step."""
+    return adam(decayed(w, h, lr), g, state, {**h, "weight_decay": 0.0}, lr, t)
+
+
+def amsgrad(w: Array, g: Array, state: State, h: Values, lr: float, t: int) -> Array:
+    """Take Adam's step over the greatest mean square so far, corrected after the maximum."""
+    renew_moments(with_decay(w, g, h), state, h)
+    state["v_max"] = np.maximum(state["v_max"], state["v"])
+    mean, square = corrected(state["m"], h["beta1"], t), corrected(state["v_max"], h["beta2"], t)
+    return moved(w, mean / (root(square) + h["eps"]), lr)
+
+
+def adamax(w: Array, g: Array, state: State, h: Values, lr: float, t: int) -> Array:
+    """Step along the mean gradient over its greatest size, which fades by beta2."""
+    g = with_decay(w, g, h)
+    state["m"] = average(state["m"], g, h["beta1"])
+    state["u"] = np.maximum(h["beta2"] * state["u"], np.abs(g) + h["eps"])
+    return moved(w, corrected(state["m"], h["beta1"], t) / state["u"], lr)
+
+
+def nadam(w: Array, g: Array, state: State, h: Values, lr: float, t: int) -> Array:
+    """Take Adam's step along the next step's mean gradient, with a schedule of momenta."""
+    g = with_decay(w, g, h)
+    renew_moments(g, state, h)
+    momenta = [nadam_momentum(h, step) for step in range(1, t + 2)]
+    ahead = momenta[t] / (1 - math.prod(momenta))
+    now = (1 - momenta[t - 1]) / (1 - math.prod(momenta[:t]))
+    square = corrected(state["v"], h["beta2"], t)
+    return moved(w, (ahead * state["m"] + now * g) / (root(square) + h["eps"]), lr)
+
+
+def nadam_momentum(h: Values, t: int) -> float:
+    """Return step t's momentum."""
+    return float(h["beta1"] * (1 - 0.5 * 0.96 ** (t * h["momentum_decay"])))
+
+
+def radam(w: Array, g: Array, state: State, h: Values, lr: float, t: int) -> Array:
+    """Take Adam's step, rectified, once the mean square's variance is tractable."""
+    renew_moments(with_decay(w, g, h), state, h)
+    mean = corrected(state["m"], h["beta1"], t)
+    rectified = rectification(h["beta2"], t)
+    if rectified is None:
+        return moved(w, mean, lr)
+    share = math.sqrt(1 - h["beta2"] ** t) / (root(state["v"]) + h["eps"])
+    return moved(w, mean * rectified * share, lr)
+
+
+def rectification(beta2: float, t: int) -> float | None:
+    """Return step t's factor; None while the average is over too few steps."""
+    longest = 2 / (1 - beta2) - 1
+    length = longest - 2 * t * beta2**t / (1 - beta2**t)
+    if length <= 5:
+        return None
+    above = (length - 4) * (length - 2) * longest
+    return math.sqrt(above / ((longest - 4) * (longest - 2) * length))
+
+
+def rmsprop(w: Array, g: Array, state: State, h: Values, lr: float, t: int) -> Array:
+    """Step along g over the root of its mean square, or over its deviation, with momentum."""
+    g = with_decay(w, g, h)
+    square = state["v"] = average(state["v"], g * g, h["rho"])
+    if h["centered"]:
+        state["mean"] = average(state["mean"], g, h["rho"])
+        square = square - state["mean"] * state["mean"]
+    step = g / (root(square) + h["eps"])
+    if h["momentum"]:
+        step = state["momentum"] = h["momentum"] * state["momentum"] + step
+    return moved(w, step, lr)
+
+
+def adagrad(w: Array, g: Array, state: State, h: Values, lr: float, t: int) -> Array:
+    """Step along g over the root of its sum of squares."""
+    g = with_decay(w, g, h)
+    state["sum"] = state["sum"] + g * g
+    return moved(w, g / (root(state["sum"]) + h["eps"]), lr)
+
+
+def adadelta(w: Array, g: Array, state: State, h: Values, lr: float, t: int) -> Array:
+    """Step along g, scaled by the root mean square of past steps over that of gradients."""
+    g = with_decay(w, g, h)
+    state["v"] = average(state["v"], g * g, h["rho"])
+    step = root(state["delta"] + h["eps"]) / root(state["v"] + h["eps"]) * g
+    state["delta"] = average(state["delta"], step * step, h["rho"])
+    return moved(w, step, lr)
+
+
+def lion(w: Array, g: Array, state: State, h: Values, lr: float, t: int) -> Array:
+    """Shrink w, then step by the sign of an average that weighs the new gradient more."""
+    direction = average(state["m"], g, h["beta1"])
+    state["m"] = average(state["m"], g, h["beta2"])
+    return moved(decayed(w, h, lr), np.sign(direction), lr)
+
+
+Update = Callable[[Array, Array, State, Values, float, int], Array]
+OPTIMIZERS = (sgd, adam, adamw, amsgrad, adamax, nadam, radam, rmsprop, adagrad, adadelta, lion)
+UPDATES: dict[str, Update] = {update.__name__: update for update in OPTIMIZERS}
+# The slots before the first step; rmsprop's last two only where they are used.
+SLOTS: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(UPDATES, ("m", "v")),
+    "sgd": (),
+    "amsgrad": ("m", "v", "v_max"),
+    "adamax": ("m", "u"),
+    "rmsprop": ("v", "mean", "momentum"),
+    "adagrad": ("sum",),
+    "adadelta": ("v", "delta"),
+    "lion": ("m",),
+}
+
+
+def starting_state(optimizer: str, w: Array, h: Values) -> State:
+    """Return the state before the first step: zeros, but for Adagrad's initial accumulator."""
+    used = {"mean": h.get("centered"), "momentum": h.get("momentum")}
+    start = h.get("initial_accumulator", 0.0)
+    return {slot: np.full_like(w, start) for slot in SLOTS[optimizer] if used.get(slot, True)}
+
+
+def with_decay(w: Array, g: Array, h: Values) -> Array:
+    """Return g + weight_decay * w: decay coupled to the gradient."""
+    return g + h["weight_decay"] * w if h["weight_decay"] else g
+
+
+def moved(w: Array, direction: Array, lr: float) -> Array:
+    """Return w - lr * direction."""
+    return np.asarray(w - lr * direction)
+
+
+def decayed(w: Array, h: Values, lr: float) -> Array:
+    """Return w * (1 - lr * weight_decay): decoupled decay."""
+    return w * (1 - lr * h["weight_decay"]) if h["weight_decay"] else w
+
+
+def average(past: Array, new: Array, share: float) -> Array:
+    """Return share * past + (1 - share) * new."""
+    return share * past + (1 - share) * new
+
+
+def renew_moments(g: Array, state: State, h: Values) -> None:
+    """Average g into `m` and its square into `v`."""
+    state["m"] = average(state["m"], g, h["beta1"])
+    state["v"] = average(state["v"], g * g, h["beta2"])
+
+
+def corrected(moment: Array, beta: float, t: int) -> Array:
+    """Return a moment without the bias of its start at zero."""
+    return moment / (1 - beta**t)
+
+
+def root(values: Array) -> Array:
+    """Return the square root."""
+    return np.asarray(np.sqrt(values))

@@ -1,0 +1,298 @@
+"""Train a case with tf_keras, the Keras 2 line: its current optimizers, its legacy ones, or fit."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tf_keras
+from numpy.typing import NDArray
+
+from parity.case import LEAKY_SLOPE, Case, Layer, Loss
+from parity.lanes import Refused
+from parity.trace import Recorder, Trace
+
+Array = NDArray[Any]
+Variables = dict[str, Any]
+
+ACTIVATIONS: Mapping[str, Callable[[Any], Any]] = {
+    "linear": tf_keras.activations.linear,
+    "relu": tf_keras.activations.relu,
+    "leaky_relu": functools.partial(tf_keras.activations.relu, alpha=LEAKY_SLOPE),
+    "tanh": tf_keras.activations.tanh,
+    "sigmoid": tf_keras.activations.sigmoid,
+    "gelu": tf_keras.activations.gelu,
+    "gelu_tanh": functools.partial(tf_keras.activations.gelu, approximate=True),
+    "elu": tf_keras.activations.elu,
+    "softplus": tf_keras.activations.softplus,
+    "silu": tf_keras.activations.swish,
+}
+LOSSES: Mapping[tuple[str, str], Callable[..., Any]] = {
+    ("squared_error", "values"): tf_keras.losses.MeanSquaredError,
+    ("absolute_error", "values"): tf_keras.losses.MeanAbsoluteError,
+    ("huber", "values"): tf_keras.losses.Huber,
+    ("softmax_cross_entropy", "integer"): tf_keras.losses.SparseCategoricalCrossentropy,
+    ("softmax_cross_entropy", "dense"): tf_keras.losses.CategoricalCrossentropy,
+    ("binary_cross_entropy", "values"): tf_keras.losses.BinaryCrossentropy,
+}
+CURRENT, LEGACY = tf_keras.optimizers, tf_keras.optimizers.legacy
+OPTIMIZERS: Mapping[str, Mapping[str, Callable[..., Any]]] = {
+    "current": {
+        "sgd": CURRENT.SGD,
+        "adam": CURRENT.Adam,
+        "adamw": CURRENT.AdamW,
+        "amsgrad": functools.partial(CURRENT.Adam, amsgrad=True),
+        "adamax": CURRENT.Adamax,
+        "nadam": CURRENT.Nadam,
+        "rmsprop": CURRENT.RMSprop,
+        "adagrad": CURRENT.Adagrad,
+        "adadelta": CURRENT.Adadelta,
+        "lion": CURRENT.Lion,
+    },
+    "legacy": {
+        "sgd": LEGACY.SGD,
+        "adam": LEGACY.Adam,
+        "amsgrad": functools.partial(LEGACY.Adam, amsgrad=True),
+        "adamax": LEGACY.Adamax,
+        "nadam": LEGACY.Nadam,
+        "rmsprop": LEGACY.RMSprop,
+        "adagrad": LEGACY.Adagrad,
+        "adadelta": LEGACY.Adadelta,
+    },
+}
+ARGUMENTS = {
+    "beta1": "beta_1",
+    "beta2": "beta_2",
+    "eps": "epsilon",
+    "initial_accumulator": "initial_accumulator_value",
+    "momentum_decay": "schedule_decay",
+}
+CLIPS = {"value": "clipvalue", "norm": "clipnorm", "global_norm": "global_clipnorm"}
+# What the optimizers call their slots, where they don't call them as the case does.
+SLOTS: Mapping[str, Mapping[str, Mapping[str, str]]] = {
+    "current": {
+        "sgd": {"momentum": "m"},
+        "adam": {"m": "m", "v": "v"},
+        "adamw": {"m": "m", "v": "v"},
+        "amsgrad": {"m": "m", "v": "v", "v_max": "vhat"},
+        "adamax": {"m": "m", "u": "u"},
+        "nadam": {"m": "m", "v": "v"},
+        "rmsprop": {"v": "velocity", "mean": "average_gradient", "momentum": "momentum"},
+        "adagrad": {"sum": "accumulator"},
+        "adadelta": {"v": "accumulated_grad", "delta": "accumulated_delta_var"},
+        "lion": {"m": "m"},
+    },
+    "legacy": {
+        "sgd": {"momentum": "momentum"},
+        "adam": {"m": "m", "v": "v"},
+        "amsgrad": {"m": "m", "v": "v", "v_max": "vhat"},
+        "adamax": {"m": "m", "u": "v"},
+        "nadam": {"m": "m", "v": "v"},
+        "rmsprop": {"v": "rms", "mean": "mg", "momentum": "momentum"},
+        "adagrad": {"sum": "accumulator"},
+        "adadelta": {"v": "accum_grad", "delta": "accum_var"},
+    },
+}
+
+
+def train(case: Case, mode: str) -> Trace:
+    """Run `case`; `mode` is current or legacy (a loop with that line's optimizers), or fit.
+
+    The loops trace loss and gradients and apply the optimizer eagerly; fit is `compile` and
+    `train_on_batch` with a current optimizer, which shows no gradients. Raises Refused where
+    tf_keras refuses an argument.
+    """
+    # bfloat16 is no floatx; layers take it all the same.
+    tf_keras.backend.set_floatx("float32" if case.dtype == "bfloat16" else case.dtype)
+    return _fit(case) if mode == "fit" else _loop(case, mode)
+
+
+def _loop(case: Case, line: str) -> Trace:
+    weighted = case.sample_weights is not None or case.loss.class_weights is not None
+    loss = replace(case.loss, l2=float(case.loss.l2 != 0), class_weights=None)
+    model, gradient = _gradient(case.x.shape[1], case.layers, loss, weighted, case.dtype)
+    variables = _start(model, case)
+    optimizer = _optimizer(case, line)
+    recorder = Recorder()
+    recorder.start(_arrays(variables))
+    tensor = functools.partial(tf.constant, dtype=case.dtype)
+    for step, rate in enumerate(case.rates):
+        x, y, weights = _batch(case, step)
+        labels = tf.constant(y) if loss.labels == "integer" else tensor(y)
+        extra = () if weights is None else (tensor(weights),)
+        value, gradients = gradient((tensor(x), labels, *extra), tensor(case.loss.l2))
+        optimizer.learning_rate = rate
+        _apply(optimizer, gradients, list(variables.values()))
+        named = dict(zip(variables, gradients, strict=True))
+        state = _state(case, optimizer, variables, line)
+        recorder.step(float(value.numpy()), _arrays(named), _arrays(variables), state)
+    return recorder.trace()
+
+
+def _fit(case: Case) -> Trace:
+    model = _model(case.x.shape[1], case.layers, case.dtype, case.loss.l2)
+    variables = _start(model, case)
+    share = 0.5 if case.loss.reduction == "half_mean" else None
+    model.compile(_optimizer(case, "current"), loss=_objective(case.loss), loss_weights=share)
+    recorder = Recorder()
+    recorder.start(_arrays(variables))
+    classes = case.loss.class_weights and dict(enumerate(case.loss.class_weights))
+    for step, rate in enumerate(case.rates):
+        x, y, weights = (None if part is None else part for part in case.batch(step))
+        model.optimizer.learning_rate = rate
+        seen = model.train_on_batch(x, y, sample_weight=weights, class_weight=classes)
+        state = _state(case, model.optimizer, variables, "current")
+        recorder.step(float(seen), {}, _arrays(variables), state)
+    return recorder.trace()
+
+
+def _accepted(make: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:
+    try:
+        return make(**arguments)
+    except (TypeError, ValueError) as error:
+        raise Refused(str(error)) from error
+
+
+def _model(inputs: int, layers: tuple[Layer, ...], dtype: str, l2: float) -> Any:
+    model = tf_keras.Sequential([tf_keras.Input((inputs,), dtype=dtype)])
+    for number, layer in enumerate(layers):
+        dense = tf_keras.layers.Dense(
+            layer.units,
+            activation=ACTIVATIONS[layer.activation],
+            use_bias=layer.bias,
+            kernel_regularizer=tf_keras.regularizers.L2(l2) if l2 else None,
+            dtype=dtype,
+            name=f"layer{number}",
+        )
+        model.add(dense)
+    return model
+
+
+_kept_model = functools.lru_cache(maxsize=512)(_model)
+
+
+def _objective(loss: Loss) -> Any:
+    """Return the loss object; `half_mean` is for the caller to halve. Raises Refused."""
+    arguments: dict[str, Any] = {}
+    if loss.reduction == "sum":
+        arguments["reduction"] = "sum"
+    if loss.name.endswith("cross_entropy"):
+        arguments["from_logits"] = True
+    if loss.name == "huber":
+        arguments["delta"] = loss.delta
+    if loss.label_smoothing:
+        arguments["label_smoothing"] = loss.label_smoothing
+    return _accepted(LOSSES[loss.name, loss.labels], arguments)
+
+
+@functools.lru_cache(maxsize=512)
+def _gradient(
+    inputs: int, layers: tuple[Layer, ...], loss: Loss, weighted: bool, dtype: str
+) -> tuple[Any, Callable[..., tuple[Any, list[Any]]]]:
+    """Return a model, and the function from its batch and l2 to loss and gradients."""
+    model = _kept_model(inputs, layers, dtype, loss.l2)
+    objective = _objective(loss)
+    labels = tf.TensorSpec([None], "int64")
+    if loss.labels != "integer":
+        labels = tf.TensorSpec([None, layers[-1].units], dtype)
+    weights = (tf.TensorSpec([None], dtype),) if weighted else ()
+    batch = (tf.TensorSpec([None, inputs], dtype), labels, *weights)
+
+    def gradient(batch: tuple[Any, ...], l2: Any) -> tuple[Any, list[Any]]:
+        x, y, *weights = batch
+        with tf.GradientTape() as tape:
+            value = objective(y, model(x, training=True), *weights)
+            if loss.reduction == "half_mean":
+                value = 0.5 * value
+            if loss.l2:
+                # A number that is traced, so that one trace serves every penalty.
+                for layer in model.layers:
+                    layer.kernel_regularizer.l2 = l2
+                value += tf.add_n(model.losses)
+        return value, tape.gradient(value, model.trainable_variables)
+
+    return model, tf.function(gradient, input_signature=(batch, tf.TensorSpec([], dtype)))
+
+
+def _start(model: Any, case: Case) -> Variables:
+    """Set the model's variables to the starting weights and return them by the case's names."""
+    variables = {}
+    for layer in model.layers:
+        variables[f"{layer.name}/kernel"] = layer.kernel
+        if layer.use_bias:
+            variables[f"{layer.name}/bias"] = layer.bias
+    for name, variable in variables.items():
+        variable.assign(tf.constant(case.weights[name], variable.dtype))
+    return variables
+
+
+def _optimizer(case: Case, line: str) -> Any:
+    optimizer, clip = case.optimizer, case.clip
+    arguments = {ARGUMENTS.get(name, name): value for name, value in optimizer.arguments.items()}
+    if line == "legacy":
+        arguments.pop("weight_decay", None)
+    if clip is not None:
+        arguments[CLIPS[clip.kind]] = clip.limit
+    arguments["learning_rate"] = case.rates[0]
+    made = _accepted(OPTIMIZERS[line][optimizer.name], arguments)
+    if line == "current" and not optimizer.decay_biases:
+        made.exclude_from_weight_decay(var_names=["bias"])
+    return made
+
+
+def _apply(optimizer: Any, gradients: list[Any], variables: list[Any]) -> None:
+    try:
+        optimizer.apply_gradients(zip(gradients, variables, strict=True))
+    except tf.errors.InvalidArgumentError as error:
+        if "No OpKernel was registered" not in error.message:
+            raise
+        raise Refused(error.message.splitlines()[0]) from error
+
+
+def _batch(case: Case, step: int) -> tuple[Array, Array, Array | None]:
+    """Return a step's x, y and sample weights, times the class weights of the rows."""
+    x, y, weights = case.batch(step)
+    if case.loss.class_weights is None:
+        return x, y, weights
+    classes = y if case.loss.labels == "integer" else np.argmax(y, axis=1)
+    of_rows = np.array(case.loss.class_weights)[classes]
+    return x, y, of_rows if weights is None else weights * of_rows
+
+
+def _state(
+    case: Case, optimizer: Any, variables: Variables, line: str
+) -> dict[str, dict[str, Array]]:
+    given = case.optimizer.hyperparameters()
+    # A current optimizer's variable is called slot/layer/parameter, a scope before it or not.
+    held = {} if line == "legacy" else {_tail(v.name): v for v in optimizer.variables}
+    state = {}
+    for slot, place in SLOTS[line][case.optimizer.name].items():
+        # The current SGD has the slot whether there is momentum or not.
+        if (slot == "momentum" and not given["momentum"]) or (
+            slot == "mean" and not given["centered"]
+        ):
+            continue
+        state[slot] = _arrays(
+            {
+                name: held[f"{place}/{variable.name}"] if held else optimizer.get_slot(variable, place)
+                for name, variable in variables.items()
+            }
+        )
+    return state
+
+
+def _tail(name: str) -> str:
+    return "/".join(name.split("/")[-3:])
+
+
+def _arrays(tensors: Variables) -> dict[str, Array]:
+    """Return the tensors as NumPy arrays; those of 16 bits, exactly, as float32."""
+    arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
+    return {
+        name: array.astype(np.float32) if array.dtype.itemsize == 2 else array
+        for name, array in arrays.items()
+    }

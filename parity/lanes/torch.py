@@ -1,0 +1,262 @@
+"""Train a case with PyTorch: its modules, losses and optimizers, called as its users call them."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from numpy.typing import NDArray
+from torch import nn, optim
+
+from parity.case import LEAKY_SLOPE, Case, Clip, Layer, Loss
+from parity.lanes import Refused
+from parity.trace import Recorder, Trace
+
+Array = NDArray[Any]
+Tensors = dict[str, Any]  # tensors or parameters by the case's names
+
+ACTIVATIONS: Mapping[str, Callable[[], Any]] = {
+    "linear": nn.Identity,
+    "relu": nn.ReLU,
+    "leaky_relu": functools.partial(nn.LeakyReLU, LEAKY_SLOPE),
+    "tanh": nn.Tanh,
+    "sigmoid": nn.Sigmoid,
+    "gelu": nn.GELU,
+    "gelu_tanh": functools.partial(nn.GELU, approximate="tanh"),
+    "elu": nn.ELU,
+    "softplus": nn.Softplus,
+    "silu": nn.SiLU,
+}
+LOSSES: Mapping[str, Callable[..., Any]] = {
+    "squared_error": nn.MSELoss,
+    "absolute_error": nn.L1Loss,
+    "huber": nn.HuberLoss,
+    "smooth_l1": nn.SmoothL1Loss,
+    "softmax_cross_entropy": nn.CrossEntropyLoss,
+    "binary_cross_entropy": nn.BCEWithLogitsLoss,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Spelling:
+    """An optimizer's class, and what it calls those hyperparameters and slots that differ."""
+
+    build: Callable[..., Any]
+    slots: Mapping[str, str]
+    arguments: Mapping[str, str]
+
+
+MOMENTS = {"exp_avg": "m", "exp_avg_sq": "v"}
+OPTIMIZERS: Mapping[str, Spelling] = {
+    "sgd": Spelling(optim.SGD, {"momentum_buffer": "momentum"}, {}),
+    "adam": Spelling(optim.Adam, MOMENTS, {}),
+    "adamw": Spelling(optim.AdamW, MOMENTS, {}),
+    "amsgrad": Spelling(
+        functools.partial(optim.Adam, amsgrad=True), {**MOMENTS, "max_exp_avg_sq": "v_max"}, {}
+    ),
+    "adamax": Spelling(optim.Adamax, {"exp_avg": "m", "exp_inf": "u"}, {}),
+    "nadam": Spelling(optim.NAdam, MOMENTS, {}),
+    "radam": Spelling(optim.RAdam, MOMENTS, {}),
+    "rmsprop": Spelling(
+        optim.RMSprop,
+        {"square_avg": "v", "grad_avg": "mean", "momentum_buffer": "momentum"},
+        {"rho": "alpha"},
+    ),
+    "adagrad": Spelling(
+        optim.Adagrad, {"sum": "sum"}, {"initial_accumulator": "initial_accumulator_value"}
+    ),
+    "adadelta": Spelling(optim.Adadelta, {"square_avg": "v", "acc_delta": "delta"}, {}),
+}
+# Each mode's own arguments; torch.compile takes the optimizer as it comes.
+MODES: Mapping[str, Mapping[str, bool]] = {
+    "loop": {"foreach": False},
+    "foreach": {"foreach": True},
+    "fused": {"fused": True},
+    "compile": {},
+}
+
+torch.set_num_threads(1)  # the arithmetic is small, and lanes run side by side
+
+
+def train(case: Case, mode: str) -> Trace:
+    """Run `case`; `mode` says how the optimizer goes over the parameters, or is compile.
+
+    In compile, loss and update are compiled, anew for each case: what torch compiles depends on
+    what it compiled before. Raises Refused where torch refuses an argument.
+    """
+    dtype = getattr(torch, case.dtype)
+    layers = _layers(case, dtype)
+    model = nn.Sequential(*(module for pair in layers for module in pair))
+    weights = _parameters(layers)
+    optimizer = _optimizer(case, weights, mode)
+    objective, update = _objective(case, model, weights, dtype), optimizer.step
+    if mode == "compile":
+        torch.compiler.reset()
+        objective = torch.compile(objective, fullgraph=True)
+        update = torch.compile(update)
+    recorder = Recorder()
+    recorder.start(_arrays(weights))
+    for step, rate in enumerate(case.rates):
+        _set_rate(optimizer, rate)
+        optimizer.zero_grad()
+        loss = objective(*_batch(case, step, dtype))
+        loss.backward()
+        # Copied: clipping writes to them.
+        gradients = {name: _array(p.grad).copy() for name, p in weights.items()}
+        if case.clip is not None:
+            _clip(list(weights.values()), case.clip)
+        update()
+        recorder.step(loss.item(), gradients, _arrays(weights), _state(case, optimizer, weights))
+    return recorder.trace()
+
+
+def _layers(case: Case, dtype: Any) -> list[tuple[Any, Any]]:
+    """Return each layer's linear module, holding the case's weights, and its activation."""
+    layers = []
+    features = case.x.shape[1]
+    for number, layer in enumerate(case.layers):
+        linear = _linear(features, layer, dtype)
+        with torch.no_grad():
+            linear.weight.copy_(torch.tensor(case.weights[f"layer{number}/kernel"].T))
+            if layer.bias:
+                linear.bias.copy_(torch.tensor(case.weights[f"layer{number}/bias"]))
+        layers.append((linear, ACTIVATIONS[layer.activation]()))
+        features = layer.units
+    return layers
+
+
+def _linear(features: int, layer: Layer, dtype: Any) -> Any:
+    return nn.Linear(features, layer.units, bias=layer.bias, dtype=dtype)
+
+
+def _parameters(layers: list[tuple[Any, Any]]) -> Tensors:
+    weights = {}
+    for number, (linear, _) in enumerate(layers):
+        weights[f"layer{number}/kernel"] = linear.weight
+        if linear.bias is not None:
+            weights[f"layer{number}/bias"] = linear.bias
+    return weights
+
+
+def _optimizer(case: Case, weights: Tensors, mode: str) -> Any:
+    call = case.optimizer
+    spelling = OPTIMIZERS[call.name]
+    given = dict(call.arguments)
+    arguments: dict[str, Any] = {}
+    if "beta1" in given or "beta2" in given:
+        beta1, beta2 = _default_betas(call.name)
+        arguments["betas"] = (given.pop("beta1", beta1), given.pop("beta2", beta2))
+    arguments |= {spelling.arguments.get(name, name): value for name, value in given.items()}
+    # With a tensor, a schedule makes torch.compile compile once; a float would be baked in.
+    rate = torch.tensor(case.rates[0], dtype=torch.float64) if mode == "compile" else case.rates[0]
+    groups = _groups(weights, decay_biases=call.decay_biases)
+    try:
+        return spelling.build(groups, lr=rate, **arguments, **MODES[mode])
+    except ValueError as error:
+        raise Refused(str(error)) from error
+
+
+@functools.cache
+def _default_betas(name: str) -> tuple[float, float]:
+    betas: tuple[float, float] = inspect.signature(OPTIMIZERS[name].build).parameters["betas"].default
+    return betas
+
+
+def _groups(weights: Tensors, *, decay_biases: bool) -> list[Any]:
+    biases = [p for name, p in weights.items() if name.endswith("/bias")]
+    if decay_biases or not biases:
+        return list(weights.values())
+    kernels = [p for name, p in weights.items() if name.endswith("/kernel")]
+    return [{"params": kernels}, {"params": biases, "weight_decay": 0.0}]
+
+
+def _set_rate(optimizer: Any, rate: float) -> None:
+    for group in optimizer.param_groups:
+        if isinstance(group["lr"], torch.Tensor):
+            group["lr"].fill_(rate)
+        else:
+            group["lr"] = rate
+
+
+def _objective(case: Case, model: Any, weights: Tensors, dtype: Any) -> Callable[..., Any]:
+    """Return the function from a batch's x, y and sample weights to the loss."""
+    loss = case.loss
+    criterion = _criterion(loss, dtype, weighted=case.sample_weights is not None)
+    kernels = [p for name, p in weights.items() if name.endswith("/kernel")]
+
+    def objective(x: Any, y: Any, sample_weights: Any) -> Any:
+        value = criterion(model(x), y)
+        if sample_weights is not None:
+            value = sample_weights.view(-1, *[1] * (value.dim() - 1)) * value
+            value = value.sum() if loss.reduction == "sum" else value.mean()
+        if loss.reduction == "half_mean":
+            value = 0.5 * value
+        if loss.l2:
+            value = value + loss.l2 * sum(kernel.square().sum() for kernel in kernels)
+        return value
+
+    return objective
+
+
+def _criterion(loss: Loss, dtype: Any, *, weighted: bool) -> Any:
+    arguments: dict[str, Any] = {"reduction": "sum" if loss.reduction == "sum" else "mean"}
+    if weighted:
+        arguments["reduction"] = "none"
+    if loss.name == "huber":
+        arguments["delta"] = loss.delta
+    if loss.name == "smooth_l1":
+        arguments["beta"] = loss.delta
+    if loss.class_weights is not None:
+        arguments["weight"] = torch.tensor(loss.class_weights, dtype=dtype)
+    if loss.label_smoothing:
+        arguments["label_smoothing"] = loss.label_smoothing
+    try:
+        return LOSSES[loss.name](**arguments)
+    except TypeError as error:
+        raise Refused(str(error)) from error
+
+
+def _batch(case: Case, step: int, dtype: Any) -> tuple[Any, Any, Any]:
+    x, y, sample_weights = case.batch(step)
+    return (
+        torch.tensor(x, dtype=dtype),
+        torch.tensor(y, dtype=torch.int64 if case.loss.labels == "integer" else dtype),
+        None if sample_weights is None else torch.tensor(sample_weights, dtype=dtype),
+    )
+
+
+def _clip(parameters: list[Any], clip: Clip) -> None:
+    if clip.kind == "value":
+        nn.utils.clip_grad_value_(parameters, clip.limit)
+    elif clip.kind == "global_norm":
+        nn.utils.clip_grad_norm_(parameters, clip.limit)
+    else:
+        for parameter in parameters:
+            nn.utils.clip_grad_norm_(parameter, clip.limit)
+
+
+def _state(case: Case, optimizer: Any, weights: Tensors) -> dict[str, dict[str, Array]]:
+    found: dict[str, dict[str, Array]] = {}
+    for key, slot in OPTIMIZERS[case.optimizer.name].slots.items():
+        tensors = {name: optimizer.state[p].get(key) for name, p in weights.items()}
+        # A slot that the arguments given don't need is absent, or None.
+        if all(tensor is not None for tensor in tensors.values()):
+            found[slot] = _arrays(tensors)
+    return found
+
+
+def _arrays(tensors: Tensors) -> dict[str, Array]:
+    return {name: _array(tensor) for name, tensor in tensors.items()}
+
+
+def _array(tensor: Any) -> Array:
+    """Return the case's view of a tensor (kernels are transposed); 16 bits, exactly, as float32."""
+    tensor = tensor.detach()
+    if tensor.element_size() == 2:
+        tensor = tensor.float()
+    array: Array = tensor.numpy().T
+    return array
