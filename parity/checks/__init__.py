@@ -1,0 +1,1 @@
+"""What `pytest parity` runs: every lane against the oracle, parametrized by the plugin."""
