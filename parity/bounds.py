@@ -10,6 +10,7 @@ oracle is written once and run with or without bounds.
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -29,11 +30,13 @@ _erf = np.vectorize(math.erf, otypes=[np.float64])
 class Arithmetic:
     """The arithmetic that a bound is for: the lane's rounding plus the oracle's own float64."""
 
-    __slots__ = ("_gammas", "precision", "roundoff")
+    __slots__ = ("_gammas", "precision", "roundoff", "top")
 
     def __init__(self, precision: Precision) -> None:
         self.precision = precision
         self.roundoff = precision.roundoff + PRECISIONS["float64"].roundoff
+        # Overflow begins where sizes, which are rounded themselves, come within a few ulp of it.
+        self.top = precision.top * (1 - 8 * PRECISIONS["float64"].roundoff)
         self._gammas: dict[int, float] = {}
 
     def gamma(self, count: int) -> float:
@@ -84,21 +87,18 @@ class Bounded:
     def __truediv__(self, other: Any) -> Bounded:
         a, b = _pair(self, other)
         value = a.value / b.value
-        room = np.abs(b.value) - b.error
-        error = np.where(room > 0, (a.error + np.abs(value) * b.error) / room, np.inf)
+        room = np.maximum(np.abs(b.value) - b.error, 0.0)
+        error = a.error / room + np.abs(value) * (b.error / room)
         # Two roundings: vector code may multiply by a reciprocal.
         return rounded(value, error, a.arithmetic, roundings=2)
 
-    def __radd__(self, other: Any) -> Bounded:
-        return self + other
+    __radd__ = __add__
+    __rmul__ = __mul__
 
     def __rsub__(self, other: Any) -> Bounded:
         a, b = _pair(other, self)
         difference: Bounded = a - b
         return difference
-
-    def __rmul__(self, other: Any) -> Bounded:
-        return self * other
 
     def __rtruediv__(self, other: Any) -> Bounded:
         a, b = _pair(other, self)
@@ -118,7 +118,7 @@ class Bounded:
             inherited = inherited + _full(a) @ (size_b + b.error)
         terms = a.value.shape[-1]
         magnitude = size_a @ size_b + inherited
-        return _summed(a.value @ b.value, inherited, magnitude, terms, a.arithmetic)
+        return _summed(a.value @ b.value, inherited, magnitude, terms, a.arithmetic, products=terms)
 
     def __getitem__(self, key: Any) -> Bounded:
         error = self.error if self.exact else _full(self)[key]
@@ -145,13 +145,10 @@ Value = Any  # Bounded, ndarray or float: what every function below takes and re
 
 def rounded(value: Array, error: Any, arithmetic: Arithmetic, roundings: int = 1) -> Bounded:
     """Return `value`, inherited `error` included, after so many roundings and one underflow."""
-    limits = arithmetic.precision
     size = np.abs(value) + error
-    grown = error + arithmetic.gamma(roundings) * size
-    grown += limits.underflow * (size > 0)
-    if size.size and size.max() > limits.top:
-        grown = np.where(size > limits.top, np.inf, grown)
-    return Bounded(value, grown, arithmetic)
+    lost = np.minimum(size, arithmetic.precision.underflow)
+    grown = error + arithmetic.gamma(roundings) * size + lost
+    return Bounded(value, _within(arithmetic.top, size, grown), arithmetic)
 
 
 def exactly(value: Any, like: Bounded) -> Bounded:
@@ -162,6 +159,11 @@ def exactly(value: Any, like: Bounded) -> Bounded:
 def exact(value: Any, arithmetic: Arithmetic) -> Bounded:
     """Return `value` as one that a lane of this arithmetic has to the last bit."""
     return Bounded(value, _ZERO, arithmetic)
+
+
+def constant(value: Any, like: Bounded) -> Bounded:
+    """Return `value` as the lane's precision has it, rounded where it cannot be represented."""
+    return _cast(np.asarray(value, np.float64), like.arithmetic)
 
 
 def any_of(*forms: Value) -> Value:
@@ -204,14 +206,11 @@ def sqrt(x: Value) -> Value:
         return np.sqrt(x)
     value = np.sqrt(np.maximum(x.value, 0.0))
     low = np.sqrt(np.maximum(x.value - x.error, 0.0))
-    # sqrt(x) - sqrt(y) is (x - y) / (sqrt(x) + sqrt(y)), without cancellation.
-    below = np.minimum(x.error, np.maximum(x.value, 0.0))
-    both = value + low
-    down = np.divide(below + 0.0 * both, both, out=np.zeros_like(both), where=both > 0)
-    high = np.sqrt(np.maximum(x.value, 0.0) + x.error) + value
-    up = np.divide(x.error + 0.0 * high, high, out=np.zeros_like(high), where=high > 0)
+    # sqrt(x) - sqrt(x - e) is e / (sqrt(x) + sqrt(x - e)), and the root is steeper below x than
+    # above. Nowhere does it rise by more than sqrt(e), which also is the smaller where x < e.
+    error = np.fmin(x.error / (value + low), np.sqrt(x.error))
     # Two roundings: vector code may multiply by a reciprocal square root.
-    return rounded(value, np.maximum(down, up), x.arithmetic, roundings=2)
+    return rounded(value, error, x.arithmetic, roundings=2)
 
 
 def tanh(x: Value) -> Value:
@@ -265,7 +264,11 @@ def maximum(a: Value, b: Value) -> Value:
     if not isinstance(a, Bounded) and not isinstance(b, Bounded):
         return np.maximum(a, b)
     x, y = _pair(a, b)
-    return Bounded(np.maximum(x.value, y.value), np.maximum(x.error, y.error), x.arithmetic)
+    gap = x.value - y.value
+    own = np.where(gap > 0, x.error, y.error)
+    near = ~(np.abs(gap) > x.error + y.error)
+    error = np.where(near, np.maximum(x.error, y.error), own)
+    return Bounded(np.maximum(x.value, y.value), error, x.arithmetic)
 
 
 def minimum(a: Value, b: Value) -> Value:
@@ -277,8 +280,15 @@ def sign(x: Value) -> Value:
     """Return -1, 0 or 1; where x is within its error of zero, all three are allowed."""
     if not isinstance(x, Bounded):
         return np.sign(x)
-    open_ = (np.abs(x.value) <= x.error) & (x.error > 0)
+    open_ = ~(np.abs(x.value) > x.error) & (x.error != 0)
     return Bounded(np.sign(x.value), np.where(open_, 2.0, 0.0), x.arithmetic)
+
+
+def not_negative(x: Value) -> Value:
+    """Return x, unknown where it may be below zero: its root would be a number or NaN."""
+    if not isinstance(x, Bounded):
+        return x
+    return Bounded(x.value, np.where(x.value >= x.error, x.error, np.inf), x.arithmetic)
 
 
 def choose(x: Value, above: float, below: float, at_zero: float) -> Value:
@@ -286,7 +296,7 @@ def choose(x: Value, above: float, below: float, at_zero: float) -> Value:
     value = np.where(_plain(x) > 0, above, np.where(_plain(x) < 0, below, at_zero))
     if not isinstance(x, Bounded):
         return value
-    open_ = (np.abs(x.value) <= x.error) & (x.error > 0)
+    open_ = ~(np.abs(x.value) > x.error) & (x.error != 0)
     error = np.where(open_, abs(above - below), 0.0)
     return _constant(value, error, x)
 
@@ -297,7 +307,7 @@ def select(x: Value, above: Value, below: Value) -> Value:
     if not isinstance(x, Bounded):
         return np.where(mask, above, below)
     a, b = _pair(above, below)
-    near = np.abs(x.value) <= x.error
+    near = ~(np.abs(x.value) > x.error)
     error = np.where(mask, a.error, b.error)
     # Pieces that meet: within its error of zero, x may follow either.
     either = np.maximum(a.error, b.error) + np.abs(a.value - b.value)
@@ -363,11 +373,27 @@ def _elementary(value: Array, error: Any, arithmetic: Arithmetic, size: Any = No
 
 
 def _summed(
-    value: Array, inherited: Any, magnitude: Array, terms: int, arithmetic: Arithmetic
+    value: Array,
+    inherited: Any,
+    magnitude: Array,
+    terms: int,
+    arithmetic: Arithmetic,
+    products: int = 0,
 ) -> Bounded:
-    error = inherited + arithmetic.gamma(terms) * magnitude
-    error = error + terms * arithmetic.precision.underflow * (magnitude > 0)
-    return Bounded(value, np.where(magnitude > arithmetic.precision.top, np.inf, error), arithmetic)
+    """Return a sum; `magnitude` is that of its terms' sizes, errors included."""
+    rounding = arithmetic.gamma(terms) * magnitude
+    # Each product may underflow and, where subnormals are flushed, each partial sum.
+    lost = (terms - 1 + products) * arithmetic.precision.underflow
+    error = inherited + rounding + lost * (magnitude > 0)
+    # A partial sum may be as large as all terms together, each rounding upwards.
+    return Bounded(value, _within(arithmetic.top, magnitude + rounding, error), arithmetic)
+
+
+def _within(top: float, size: Array, error: Array) -> Array:
+    """Return `error`, infinite where `size` is beyond the largest number or unknown."""
+    if not np.maximum.reduce(size, axis=None, initial=0.0) <= top:
+        return np.where(size <= top, error, np.inf)
+    return error
 
 
 def _plain(x: Value) -> Any:
@@ -393,15 +419,22 @@ def _pair(a: Value, b: Value) -> tuple[Bounded, Bounded]:
 
 
 def _cast(x: Value, arithmetic: Arithmetic) -> Bounded:
-    if isinstance(x, Bounded):
-        if x.arithmetic is arithmetic:
-            return x
-        value, error = x.value, x.error
-    else:
-        value, error = np.asarray(x, np.float64), _ZERO
-    dtype = arithmetic.precision.name
-    if dtype != "float64":
-        held = not error.any() and np.array_equal(representable(value, dtype), value)
-        if not held:
-            error = error + arithmetic.roundoff * (np.abs(value) + error)
-    return Bounded(value, error, arithmetic)
+    if not isinstance(x, Bounded):
+        x = Bounded(x, _ZERO, DOUBLE)
+    if x.arithmetic is arithmetic:
+        return x
+    if not x.value.ndim:
+        return _cast_number(float(x.value), float(x.error), arithmetic)
+    return _converted(x.value, x.error, arithmetic)
+
+
+@lru_cache(maxsize=4096)
+def _cast_number(value: float, error: float, arithmetic: Arithmetic) -> Bounded:
+    return _converted(np.array(value), np.array(error), arithmetic)
+
+
+def _converted(value: Array, error: Array, arithmetic: Arithmetic) -> Bounded:
+    held = representable(value, arithmetic.precision.name)
+    if not error.any() and np.array_equal(held, value):
+        return exact(value, arithmetic)
+    return rounded(value, error, arithmetic)

@@ -69,6 +69,7 @@ OPTIMIZERS: Mapping[str, Mapping[str, float | bool]] = {
     "adadelta": {"rho": 0.9, "eps": 1e-6, "weight_decay": 0.0},
     "lion": {"beta1": 0.9, "beta2": 0.99, "weight_decay": 0.0},
 }
+_LARGEST = float(np.finfo(np.float64).max)
 # Hyperparameters that are a share of the past: 0 <= value < 1.
 SHARES = ("beta1", "beta2", "rho", "momentum", "dampening")
 
@@ -233,7 +234,9 @@ class Case:
                 clip=None if clip is None else Clip(**clip),
                 dtype=record["dtype"],
             )
-        except (TypeError, AttributeError, KeyError) as error:
+        except CaseError:
+            raise
+        except (TypeError, AttributeError, KeyError, ValueError) as error:
             raise CaseError(f"not a case: {error}") from error
 
     def to_json(self) -> str:
@@ -245,7 +248,10 @@ class Case:
         """Return the case that `to_json` wrote. Raises CaseError for anything else."""
         try:
             record = json.loads(text)
-        except (json.JSONDecodeError, RecursionError) as error:
+        except (
+            ValueError,
+            RecursionError,
+        ) as error:  # a number of too many digits is no syntax error
             raise CaseError(f"not JSON: {error}") from error
         return Case.from_dict(record)
 
@@ -299,8 +305,9 @@ def _array(value: object, dtype: type, name: str) -> Array:
         array = np.asarray(value)
         if array.dtype.kind not in "if":
             raise ValueError(f"holds {array.dtype}")
-        converted: Array = array.astype(dtype)
-        if not np.array_equal(converted, array):
+        with np.errstate(invalid="ignore"):  # nan has no integer
+            converted: Array = array.astype(dtype)
+        if not np.array_equal(converted, array, equal_nan=True):
             raise ValueError(f"is not {np.dtype(dtype)}")
     except ValueError as error:
         raise CaseError(f"{name} is not an array of numbers: {error}") from error
@@ -316,8 +323,13 @@ def _one_of(what: str, value: object, choices: object) -> None:
 def _number(what: str, value: object, low: float, high: float = math.inf) -> None:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise CaseError(f"{what}: expected a number, got {value!r}")
-    if not (math.isfinite(value) and low <= value < high):
+    if not (low <= value < high and value <= _LARGEST):
         raise CaseError(f"{what}: expected {low} <= value < {high}, got {value!r}")
+
+
+def _flag(what: str, value: object) -> None:
+    if not isinstance(value, bool):
+        raise CaseError(f"{what}: expected true or false, got {value!r}")
 
 
 def _count(what: str, value: object) -> None:
@@ -350,6 +362,7 @@ def _check_model(case: Case) -> None:
     for number, layer in enumerate(case.layers):
         _count(f"layers[{number}].units", layer.units)
         _one_of(f"layers[{number}].activation", layer.activation, ACTIVATIONS)
+        _flag(f"layers[{number}].bias", layer.bias)
     if case.x.ndim != 2 or 0 in case.x.shape:
         raise CaseError(f"x: expected shape (rows, features), got {case.x.shape}")
     _finite("x", case.x)
@@ -400,10 +413,10 @@ def _check_optimizer(case: Case) -> None:
     for name, value in optimizer.arguments.items():
         _one_of(f"argument of {optimizer.name}", name, known)
         if isinstance(known[name], bool):
-            if not isinstance(value, bool):
-                raise CaseError(f"{name}: expected true or false, got {value!r}")
+            _flag(name, value)
         else:
             _number(name, value, 0, 1 if name in SHARES else math.inf)
+    _flag("decay_biases", optimizer.decay_biases)
     if case.clip is not None:
         _one_of("clip", case.clip.kind, CLIPS)
         _number("clip.limit", case.clip.limit, float(np.finfo(np.float64).tiny))

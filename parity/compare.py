@@ -86,6 +86,12 @@ class Verdict:
 def judge(case: Case, trace: Trace, dials: Mapping[str, Any]) -> Verdict:
     """Return the verdict on `trace`, the oracle turned to `dials`."""
     expected = follow(case, trace, dials)
+    unknown = sorted(set(trace.state) - set(expected.state))
+    if unknown:
+        return Verdict(
+            Status.ERROR,
+            reason=f"state: expected slots among {sorted(expected.state)}, got {unknown}",
+        )
     counts: dict[Stage, Count] = {}
     first: Divergence | None = None
     for stage, tensor, seen, wanted, scale in _pairs(trace, expected):
@@ -182,9 +188,14 @@ def _order(found: Divergence) -> tuple[int, int, float]:
 
 
 def _parted(case: Case, trace: Trace, dials: Mapping[str, Any]) -> float:
-    free = run_free(case, dials)
-    gap, moved = 0.0, 0.0
-    for name, weights in free.weights.items():
-        gap = max(gap, float(np.max(np.abs(trace.weights[name][-1] - weights[-1]), initial=0.0)))
-        moved = max(moved, float(np.max(np.abs(weights[-1] - weights[0]), initial=0.0)))
-    return gap / moved if moved else gap
+    free = run_free(case, dials).weights
+    with np.errstate(all="ignore"):
+        gap = _farthest([trace.weights[name][-1] - end[-1] for name, end in free.items()])
+        moved = _farthest([weights[-1] - weights[0] for weights in free.values()])
+    return gap / moved if 0 < moved < np.inf else gap
+
+
+def _farthest(differences: list[Array]) -> float:
+    """Return the largest size; infinity where one is not a number."""
+    sizes = np.abs(np.concatenate([array.ravel() for array in differences]))
+    return float(np.max(np.where(np.isfinite(sizes), sizes, np.inf)))

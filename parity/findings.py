@@ -4,72 +4,93 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from parity.compare import Divergence, Stage, Verdict
-from parity.lanes import Lane
+from parity.case import Case
+from parity.compare import Divergence, Stage, Status, Verdict
 from parity.lockstep import Result
+from parity.summary import times
 
 FOLDER = Path("reports") / "findings"
 
-# What the stages before the first difference say, all of them in agreement.
-MEANING = {
-    Stage.FORWARD: "the loss is the first to part, so the model or the loss is where they differ",
-    Stage.BACKWARD: "every loss agrees, so the gradient is where they part",
-    Stage.STATE: "forward and backward agree up to here, so the optimizer is where they part",
-    Stage.UPDATE: "forward and backward agree up to here, so the optimizer is where they part",
-}
 
-
-def save(result: Result, folder: Path) -> Path:
-    """Write the result's case below `folder` and return its path."""
-    path = folder / FOLDER / f"{result.case.digest}.json"
+def save(case: Case, folder: Path) -> Path:
+    """Write the case below `folder`; return its path as seen from there."""
+    shown = FOLDER / f"{case.digest}.json"
+    path = folder / shown
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(result.case.to_json() + "\n", encoding="utf-8")
-    return path
+    path.write_text(case.to_json() + "\n", encoding="utf-8")
+    return shown
 
 
-def describe(result: Result, lane: Lane, version: str, path: Path) -> str:
-    """Return the finding as a person reads it."""
-    who = f"{lane.name} {version}".strip()
+def describe(result: Result, who: str, again: str) -> str:
+    """Return the finding as a person reads it; `again` is the command that shows it again."""
     verdict = result.verdict
-    lines = [_what(who, verdict, result.case.steps)]
+    lines = [_where(who, verdict, result.case.steps)]
     if verdict.divergence is not None:
-        lines += _how_far(verdict.divergence)
-    if result.claims:
-        lines.append("  with the claims " + ", ".join(claim.name for claim in result.claims))
-    elif verdict.divergence is not None:
-        lines.append("  no claim says so")
+        lines += [_how_far(verdict.divergence, result.case), f"  {_meaning(verdict)}"]
+        names = ", ".join(claim.name for claim in result.claims)
+        lines.append(f"  with its claims {names}" if names else "  no claim says so")
     lines += [f"    {line}" for line in result.detail.splitlines()]
-    lines.append(f"  case: {summary(result)}")
-    lines.append(f"  again:  pytest parity --parity-case={path} --parity-lanes={lane.name}")
+    lines += [f"  case:   {summary(result.case)}", f"  again:  {again}"]
     return "\n".join(lines)
 
 
-def summary(result: Result) -> str:
+def summary(case: Case) -> str:
     """Return the case in one line."""
-    case = result.case
     sizes = "-".join(str(n) for n in (case.x.shape[1], *(layer.units for layer in case.layers)))
-    arguments = ", ".join(f"{name}={value}" for name, value in case.optimizer.arguments.items())
     rates = ", ".join(f"{rate:g}" for rate in dict.fromkeys(case.rates))
+    lr = f"lr={rates}" if len(set(case.rates)) == 1 else f"lr=({rates})"
+    call = ", ".join([lr, *(f"{name}={v}" for name, v in case.optimizer.arguments.items())])
+    clip = "" if case.clip is None else f", clipped by {case.clip.kind} {case.clip.limit:g}"
+    steps = f"{case.steps} step{'s' if case.steps > 1 else ''}"
     return (
         f"{case.dtype} {case.problem} {sizes}, {case.loss.name} ({case.loss.reduction}), "
-        f"{case.optimizer.name}(lr={rates}, {arguments})"
+        f"{case.optimizer.name}({call}){clip}, {steps}"
     )
 
 
-def _what(who: str, verdict: Verdict, steps: int) -> str:
+def _where(who: str, verdict: Verdict, steps: int) -> str:
     found = verdict.divergence
+    if verdict.status is Status.ABSTAIN:
+        return f"{who} was not judged: the bound decides on no element of this case"
     if found is None:
         return f"{who} gave no trace: {verdict.reason}"
-    where = f'"{found.tensor}"{list(found.index) or ""}'
     return (
         f"{who} parts from the oracle at step {found.step + 1} of {steps}, "
-        f"stage {found.stage}: {where}, {found.elements} of {found.size} elements"
+        f"stage {found.stage}: {_tensor(found)}, {found.elements} of {found.size} elements"
     )
 
 
-def _how_far(found: Divergence) -> list[str]:
-    return [
-        f"  expected {found.expected:.9g}   seen {found.seen:.9g}   "
-        f"{found.score:,.4g} times the rounding bound {found.bound:.3g}",
-        f"  {MEANING[found.stage]}",
-    ]
+def _tensor(found: Divergence) -> str:
+    index = str(list(found.index)) if found.index else ""
+    if found.stage is Stage.STATE:
+        slot, _, name = found.tensor.partition(" of ")
+        return f'{slot} of "{name}"{index}'
+    kind = {Stage.BACKWARD: "gradient ", Stage.UPDATE: "weights "}.get(found.stage)
+    return f'{kind}"{found.tensor}"{index}' if kind else found.tensor
+
+
+def _how_far(found: Divergence, case: Case) -> str:
+    digits = 17 if case.dtype == "float64" else 9  # what tells two neighbours apart
+    return (
+        f"  expected {found.expected:.{digits}g}   seen {found.seen:.{digits}g}   "
+        f"{times(found.score)} times the rounding bound {found.bound:.3g}"
+    )
+
+
+def _meaning(verdict: Verdict) -> str:
+    """Return what the stages before the first difference say."""
+    assert verdict.divergence is not None
+    stage, counts = verdict.divergence.stage, verdict.counts
+    if stage is Stage.FORWARD:
+        return "the loss is the first to part, so the model or the loss is where they differ"
+    before = [name for name in (Stage.FORWARD, Stage.BACKWARD) if name in counts]
+    if stage is Stage.BACKWARD:
+        before.remove(Stage.BACKWARD)
+    clean = all(counts[name].diverged == 0 for name in before)
+    agree = " and ".join(before) + (" agrees" if len(before) == 1 else " agree")
+    agree += " at every step" if clean else " up to here"
+    if stage is Stage.BACKWARD:
+        return f"{agree}, so the gradient is where they part"
+    if Stage.BACKWARD not in counts:
+        return f"{agree}, gradients are not shown: the gradient or the optimizer is where they part"
+    return f"{agree}, so the optimizer is where they part"

@@ -7,6 +7,7 @@ Outputs z are (T, batch, units). A loss gives `terms`, one per element or (softm
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,8 @@ import numpy as np
 from parity import bounds
 from parity.bounds import Array, Value
 from parity.case import Loss
+from parity.dials import Dials, held
 
-Dials = Mapping[str, Any]
 Terms = tuple[Value, Value]
 
 # A lane may multiply the reduction's factors in one by one: 2, 1/2, 1/rows, 1/units.
@@ -31,6 +32,7 @@ def objective(loss: Loss, z: Value, y: Array, weights: Array | None, dials: Dial
     weighting = _like(z, np.ones((steps, rows)) if weights is None else weights)
     per_row = loss.name == "softmax_cross_entropy"
     divisor = np.full(steps, float(rows if per_row else rows * units))
+    loss = replace(loss, delta=held(loss.delta, "delta", dials))
     if per_row:
         target, class_weights = _target(loss, z, y, dials)
         weighting, divisor = _weigh(loss, z, y, weighting, divisor, dials)
@@ -45,13 +47,14 @@ def objective(loss: Loss, z: Value, y: Array, weights: Array | None, dials: Dial
     return bounds.again(value, FACTORS), bounds.again(slope, FACTORS)
 
 
-def penalty(loss: Loss, kernels: list[Value]) -> tuple[Value, list[Value]]:
+def penalty(loss: Loss, kernels: list[Value], dials: Dials) -> tuple[Value, list[Value]]:
     """Return l2 * sum(kernel**2) over all kernels, of shape (T,), and its slope at each kernel."""
     squares = [bounds.total(kernel * kernel, axis=(1, 2)) for kernel in kernels]
     value = squares[0]
     for square in squares[1:]:
         value = value + square
-    return loss.l2 * value, [(2 * loss.l2) * kernel for kernel in kernels]
+    l2 = held(loss.l2, "l2", dials)
+    return l2 * value, [(2 * l2) * kernel for kernel in kernels]
 
 
 def _like(z: Value, array: Array) -> Value:
@@ -82,7 +85,9 @@ def _huber(loss: Loss, z: Value, y: Array) -> Terms:
     outer = loss.delta * size - 0.5 * loss.delta * loss.delta
     outer = bounds.any_of(outer, loss.delta * (size - 0.5 * loss.delta))
     terms = bounds.select(size - loss.delta, outer, 0.5 * (e * e))
-    return terms, bounds.maximum(bounds.minimum(e, loss.delta), -loss.delta)
+    slopes = bounds.maximum(bounds.minimum(e, loss.delta), -loss.delta)
+    # Differentiated as min(|e|, delta) and the rest, the slope is a sum in which delta cancels.
+    return terms, bounds.any_of(slopes, (slopes + loss.delta) - loss.delta)
 
 
 def _smooth_l1(loss: Loss, z: Value, y: Array) -> Terms:

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from parity import bounds
 from parity.bounds import Value
 from parity.case import LEAKY_SLOPE, Layer
-
-Dials = Mapping[str, Any]
+from parity.dials import Dials, held
 
 
 class Activation(NamedTuple):
@@ -72,12 +71,13 @@ def backward(
 
 
 def _leaky(z: Value, dials: Dials) -> Value:
-    return bounds.select(z, z, LEAKY_SLOPE * z)
+    return bounds.select(z, z, held(LEAKY_SLOPE, "leaky_slope", dials) * z)
 
 
 def _leaky_derivative(z: Value, a: Value, dials: Dials) -> Value:
-    at_zero = 1.0 if dials.get("leaky_relu_at_zero") == "one" else LEAKY_SLOPE
-    return bounds.choose(z, 1.0, LEAKY_SLOPE, at_zero)
+    slope = held(LEAKY_SLOPE, "leaky_slope", dials)
+    at_zero = 1.0 if dials.get("leaky_relu_at_zero") == "one" else slope
+    return bounds.choose(z, 1.0, slope, at_zero)
 
 
 def _below(z: Value) -> Value:
@@ -108,18 +108,20 @@ def _silu_derivative(z: Value, a: Value, dials: Dials) -> Value:
     return s * (1.0 + z * (1.0 - s))
 
 
-def _normal(z: Value) -> Value:
+def _normal(z: Value, dials: Dials) -> Value:
     """Return the standard normal distribution function."""
-    return 0.5 * (1.0 + bounds.erf(z * math.sqrt(0.5)))
+    return 0.5 * (1.0 + bounds.erf(z * held(math.sqrt(0.5), "gelu", dials)))
 
 
 def _gelu(z: Value, dials: Dials) -> Value:
-    return z * _normal(z)
+    return z * _normal(z, dials)
 
 
 def _gelu_derivative(z: Value, a: Value, dials: Dials) -> Value:
-    density = bounds.exp(-0.5 * (z * z)) * (1 / math.sqrt(2 * math.pi))
-    return _normal(z) + z * density
+    root = held(math.sqrt(0.5), "gelu", dials)
+    inner = z * root
+    density = bounds.exp(-(inner * inner)) * (root / math.sqrt(math.pi))
+    return _normal(z, dials) + z * density
 
 
 _ROOT = math.sqrt(2 / math.pi)
@@ -127,13 +129,15 @@ _CUBE = 0.044715  # D. Hendrycks, K. Gimpel, Gaussian Error Linear Units, arXiv:
 
 
 def _gelu_tanh(z: Value, dials: Dials) -> Value:
-    inner = _ROOT * (z + _CUBE * (z * z * z))
+    cube = held(_CUBE, "gelu", dials)
+    inner = _ROOT * (z + cube * (z * z * z))
     return 0.5 * z * (1.0 + bounds.tanh(inner))
 
 
 def _gelu_tanh_derivative(z: Value, a: Value, dials: Dials) -> Value:
-    t = bounds.tanh(_ROOT * (z + _CUBE * (z * z * z)))
-    inner_slope = _ROOT * (1.0 + 3 * _CUBE * (z * z))
+    cube = held(_CUBE, "gelu", dials)
+    t = bounds.tanh(_ROOT * (z + cube * (z * z * z)))
+    inner_slope = _ROOT * (1.0 + 3 * cube * (z * z))
     return 0.5 * (1.0 + t) + 0.5 * z * ((1.0 - t * t) * inner_slope)
 
 

@@ -1,4 +1,4 @@
-"""Every optimizer: its update rule, where the rule comes from, and the dials on which others differ.
+"""Every optimizer: its update rule, the rule's source, and the dials on which others differ.
 
 A rule takes all parameters of a model as one vector (element-wise rules need no more) and returns
 the weights after the step; it keeps its slots in `state`. Hyperparameters come as `Value`s, so
@@ -14,35 +14,9 @@ from typing import Any
 import numpy as np
 
 from parity import bounds
-from parity.bounds import DOUBLE, Array, Bounded, Value
+from parity.bounds import ARITHMETICS, DOUBLE, Array, Bounded, Value
+from parity.dials import DIALS, Dials, held
 from parity.precision import representable
-
-# What every dial is set to in the textbook, and what else implementations are known to do.
-DIALS: Mapping[str, tuple[Any, ...]] = {
-    # eps beside the root of the corrected moment, of the uncorrected one (Kingma's eps-hat), or
-    # inside the root.
-    "eps": ("after", "hat", "inside"),
-    "weight_decay": ("coupled", "decoupled"),
-    # 1 - beta and beta**t in double, then rounded; or from start to end in the lane's precision.
-    "constants": ("double", "working"),
-    "correction": ("double", "working"),
-    # lr multiplies the momentum buffer, or enters it (and there with its sign: `velocity`).
-    "momentum": ("outside", "inside", "velocity"),
-    "dampening": ("after first", "always"),
-    "amsgrad_maximum": ("raw", "corrected"),
-    "threshold": ("above", "from"),
-    "nadam": ("schedule", "plain"),
-    "first_square": (0.0, 1.0),
-    "clip_eps": (0.0, 1e-6),
-    # A hyperparameter that the lane fixes.
-    "momentum_decay": (None,),
-    # Losses and activations.
-    "sum": ("elements", "row means"),
-    "class_weights": ("row", "class"),
-    "class_weights_divisor": ("count", "weights"),
-    "leaky_relu_at_zero": ("slope", "one"),
-    "softplus_threshold": (None, 20.0),
-}
 
 
 @dataclass
@@ -50,7 +24,7 @@ class Run:
     """An optimizer's run over one vector of parameters: its constants, dials and slots so far."""
 
     hyperparameters: Mapping[str, float | bool]
-    dials: Mapping[str, Any]
+    dials: Dials
     like: Value
     decayed: Array
     state: dict[str, Value] = field(default_factory=dict)
@@ -58,28 +32,29 @@ class Run:
     lr: Value = 0.0
 
     def dial(self, name: str, textbook: Any = None) -> Any:
-        """Return the dial's setting; the textbook's, by default the first, where none is claimed."""
+        """Return the dial's setting; or the textbook's (by default the first)."""
         return self.dials.get(name, DIALS[name][0] if textbook is None else textbook)
 
-    def constant(self, name: str, *, dial: str = "constants") -> Value:
+    def constant(self, name: str) -> Value:
         """Return a hyperparameter in the precision in which the lane computes with it."""
-        return self.number(float(self.hyperparameters[name]), dial=dial)
+        return self.number(float(self.hyperparameters[name]), name)
 
-    def number(self, value: float, *, dial: str = "constants") -> Value:
+    def number(self, value: float, name: str, *, dial: str = "constants") -> Value:
         """Return a number in the precision in which the lane computes with it."""
+        value = held(value, name, self.dials)
         if not isinstance(self.like, Bounded):
             return value
         if self.dial(dial) == "double":
-            return Bounded(value, 0.0, DOUBLE)
-        name = self.like.arithmetic.precision.name
-        return Bounded(representable(value, name), 0.0, self.like.arithmetic)
+            return bounds.exact(value, DOUBLE)
+        own = self.like.arithmetic if self.dial(dial) == "working" else ARITHMETICS["float32"]
+        return bounds.exact(representable(value, own.precision.name), own)
 
     def slot(self, name: str, start: float = 0.0) -> Value:
         """Return a slot as the last step left it; `start` everywhere at first."""
         if name not in self.state:
             full = np.full(self.decayed.shape, start)
             bounded = isinstance(self.like, Bounded)
-            self.state[name] = bounds.exactly(full, self.like) if bounded else full
+            self.state[name] = bounds.constant(full, self.like) if bounded else full
         return self.state[name]
 
     def average(self, name: str, new: Value, beta: Value, start: float = 0.0) -> Value:
@@ -89,14 +64,19 @@ class Run:
 
     def correction(self, name: str, step: int) -> Value:
         """Return 1 - beta**step (step counts from one)."""
-        return 1.0 - bounds.power(self.constant(name, dial="correction"), step)
+        return 1.0 - bounds.power(self.base(name), step)
+
+    def base(self, name: str) -> Value:
+        """Return a beta as the bias correction sees it."""
+        value = float(self.hyperparameters[name])
+        return self.number(value, f"{name}**t", dial="correction")
 
 
 Rule = Callable[[Run, Value, Value, int], Value]
 
 
 def sgd(run: Run, w: Value, g: Value, step: int) -> Value:
-    """b <- momentum b + (1 - dampening) g, but b = g at first; w <- w - lr b; Nesterov g + momentum b.
+    """b <- momentum b + (1 - dampening) g, b = g at first; w <- w - lr b; Nesterov: g + momentum b.
 
     Source: I. Sutskever et al., On the importance of initialization and momentum, 2013, in the form
     that torch.optim.SGD documents. Keras, TensorFlow: lr enters the buffer (`momentum`).
@@ -113,7 +93,10 @@ def sgd(run: Run, w: Value, g: Value, step: int) -> Value:
     run.state["momentum"] = buffer
     change = scaled + momentum * buffer if run.hyperparameters["nesterov"] else buffer
     if where == "velocity":
-        return w + change
+        # Keras on torch moves by the gradient first, so that weights are rounded in between.
+        apart = bounds.move(bounds.move(w, -scaled), -(momentum * buffer))
+        moved = bounds.move(w, -change)
+        return bounds.any_of(moved, apart) if run.hyperparameters["nesterov"] else moved
     return bounds.move(w, _times(run.lr if where == "outside" else 1.0, change))
 
 
@@ -156,7 +139,7 @@ def adamax(run: Run, w: Value, g: Value, step: int) -> Value:
     size = bounds.absolute(g) if beside else bounds.absolute(g) + eps
     run.state["u"] = u = bounds.maximum(run.constant("beta2") * run.slot("u"), size)
     mean = m / run.correction("beta1", step)
-    return bounds.move(w, run.lr * _over(mean, u + eps if beside else u))
+    return bounds.move(w, run.lr * (mean / (u + eps if beside else u)))
 
 
 def nadam(run: Run, w: Value, g: Value, step: int) -> Value:
@@ -170,21 +153,26 @@ def nadam(run: Run, w: Value, g: Value, step: int) -> Value:
     v = run.average("v", g * g, run.constant("beta2"))
     if run.dial("nadam") == "plain":
         ahead = beta1 * (m / run.correction("beta1", step + 1))
-        mean = ahead + (1.0 - beta1) * (g / run.correction("beta1", step))
+        fresh = (1.0 - beta1) * (g / run.correction("beta1", step))
     else:
         now, then = _nadam_momentum(run, step), _nadam_momentum(run, step + 1)
-        product = now * run.scalars.get("mu_product", run.number(1.0))
-        run.scalars["mu_product"] = product
-        mean = g * ((1.0 - now) / (1.0 - product)) + m * (then / (1.0 - product * then))
-    return bounds.move(w, run.lr * (mean / _root(run, v, run.correction("beta2", step))))
+        product = _nadam_product(run, _nadam_momentum(run, step, of="mu_product/"))
+        ahead = m * (then / (1.0 - product * then))
+        fresh = g * ((1.0 - now) / (1.0 - product))
+    root = _root(run, v, run.correction("beta2", step))
+    # torch moves the weights twice, so that they are rounded in between.
+    return bounds.any_of(
+        bounds.move(w, run.lr * ((fresh + ahead) / root)),
+        bounds.move(bounds.move(w, run.lr * (fresh / root)), run.lr * (ahead / root)),
+    )
 
 
 def radam(run: Run, w: Value, g: Value, step: int) -> Value:
     """Adam whose step is rectified while the variance of its second moment is not yet known.
 
     Source: L. Liu et al., On the variance of the adaptive learning rate, arXiv:1908.03265,
-    algorithm 2, with the eps-hat that torch.optim.RAdam documents (the paper has no eps). optax: eps
-    after the correction (`eps`), rectified from rho_t = 5 on (`threshold`).
+    algorithm 2, with the eps-hat that torch.optim.RAdam documents (the paper has no eps). optax:
+    eps after the correction (`eps`), rectified from rho_t = 5 on (`threshold`).
     """
     m = run.average("m", g, run.constant("beta1"))
     v = run.average("v", g * g, run.constant("beta2"))
@@ -209,15 +197,18 @@ def rmsprop(run: Run, w: Value, g: Value, step: int) -> Value:
     v = run.average("v", g * g, rho, run.dial("first_square"))
     if run.hyperparameters["centered"]:
         mean = run.average("mean", g, rho)
-        v = v - mean * mean
+        v = bounds.not_negative(v - mean * mean)
     inside = run.dial("eps") == "inside"
-    scaled = _over(g, bounds.sqrt(v + eps) if inside else bounds.sqrt(v) + eps)
+    scaled = g / (bounds.sqrt(v + eps) if inside else bounds.sqrt(v) + eps)
     if not run.hyperparameters["momentum"]:
         return bounds.move(w, run.lr * scaled)
     where = run.dial("momentum")
     gained = scaled if where == "outside" else run.lr * scaled
+    gained = -gained if where == "velocity" else gained
     buffer = run.constant("momentum") * run.slot("momentum") + gained
     run.state["momentum"] = buffer
+    if where == "velocity":
+        return bounds.move(w, -buffer)
     return bounds.move(w, _times(run.lr if where == "outside" else 1.0, buffer))
 
 
@@ -227,11 +218,11 @@ def adagrad(run: Run, w: Value, g: Value, step: int) -> Value:
     Source: J. Duchi et al., Adaptive subgradient methods, 2011. Keras, optax: eps inside the root.
     """
     start = float(run.hyperparameters["initial_accumulator"])
+    start = held(start, "initial_accumulator", run.dials)
     run.state["sum"] = s = run.slot("sum", start) + g * g
     eps, inside = run.constant("eps"), run.dial("eps") == "inside"
-    return bounds.move(
-        w, run.lr * _over(g, bounds.sqrt(s + eps) if inside else bounds.sqrt(s) + eps)
-    )
+    scaled = g / (bounds.sqrt(s + eps) if inside else bounds.sqrt(s) + eps)
+    return bounds.move(w, run.lr * scaled)
 
 
 def adadelta(run: Run, w: Value, g: Value, step: int) -> Value:
@@ -241,7 +232,7 @@ def adadelta(run: Run, w: Value, g: Value, step: int) -> Value:
     """
     rho, eps = run.constant("rho"), run.constant("eps")
     v = run.average("v", g * g, rho)
-    change = _over(bounds.sqrt(run.slot("delta") + eps), bounds.sqrt(v + eps)) * g
+    change = bounds.sqrt(run.slot("delta") + eps) / bounds.sqrt(v + eps) * g
     run.average("delta", change * change, rho)
     return bounds.move(w, run.lr * change)
 
@@ -282,20 +273,6 @@ def _masked(x: Value, mask: Array) -> Value:
     return x * mask
 
 
-def _over(x: Value, y: Value) -> Value:
-    """Return x / y, and zero where x is exactly zero whatever y is."""
-    if isinstance(x, Bounded):
-        with np.errstate(divide="ignore", invalid="ignore"):
-            quotient = x / y
-        still = (x.value == 0) & (x.error == 0)
-        return Bounded(
-            np.where(still, 0.0, quotient.value),
-            np.where(still, 0.0, quotient.error),
-            quotient.arithmetic,
-        )
-    return np.divide(x, y, out=np.zeros_like(x * y), where=x != 0)
-
-
 def _root(run: Run, v: Value, correction: Value, textbook: str = "after") -> Value:
     """Return the divisor of an Adam step: sqrt(v / correction) and eps where the dial puts it."""
     eps, where = run.constant("eps"), run.dial("eps", textbook)
@@ -308,14 +285,28 @@ def _root(run: Run, v: Value, correction: Value, textbook: str = "after") -> Val
     )
 
 
-def _nadam_momentum(run: Run, step: int) -> Value:
+def _nadam_momentum(run: Run, step: int, of: str = "") -> Value:
+    """Return mu_t, made of numbers that may be held otherwise for the running product."""
     decay_rate = run.dials.get("momentum_decay", run.hyperparameters["momentum_decay"])
-    fade = bounds.exp(run.number(step * float(decay_rate) * float(np.log(0.96))))
-    return run.constant("beta1") * (1.0 - 0.5 * fade)
+    rate = run.number(0.96, f"{of}0.96")
+    beta1 = run.number(float(run.hyperparameters["beta1"]), f"{of}beta1")
+    fade = bounds.exp(bounds.log(rate) * (step * float(decay_rate)))
+    return beta1 * (1.0 - 0.5 * fade)
+
+
+def _nadam_product(run: Run, now: Value) -> Value:
+    last = run.scalars.get("mu_product", run.number(1.0, "1"))
+    product = now * last
+    if run.dial("mu_product") == "float32":
+        pair = [x.value if isinstance(x, Bounded) else x for x in (now, last)]
+        held = representable(representable(pair[0], "float32") * pair[1], "float32")
+        product = Bounded(held, 0.0, DOUBLE) if isinstance(now, Bounded) else held
+    run.scalars["mu_product"] = product
+    return product
 
 
 def _rectification(run: Run, step: int) -> Value:
-    beta2 = run.constant("beta2", dial="correction")
+    beta2 = run.base("beta2")
     limit = 2.0 / (1.0 - beta2) - 1.0
     grown = bounds.power(beta2, step)
     rho = limit - (2.0 * step) * grown / (1.0 - grown)

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from parity import bounds, losses, model
 from parity.bounds import ARITHMETICS, Arithmetic, Array, Bounded, Value
 from parity.case import Case, Clip, parameter_shapes
+from parity.dials import Dials, held
 from parity.optimizers import RULES, Run, decay
 from parity.trace import Recorder, Trace
 
-Dials = Mapping[str, Any]
 Tensors = dict[str, Value]
 
 
@@ -100,7 +99,7 @@ def _step_gradients(
     gradients = model.backward(seen, slope, known, case.layers, dials)
     if case.loss.l2:
         kernels = [name for name in known if name.endswith("/kernel")]
-        extra, slopes = losses.penalty(case.loss, [known[name] for name in kernels])
+        extra, slopes = losses.penalty(case.loss, [known[name] for name in kernels], dials)
         loss = loss + extra
         for name, more in zip(kernels, slopes, strict=True):
             gradients[name] = gradients[name] + more
@@ -151,7 +150,7 @@ class _Vector:
         """Return the weights after one update."""
         if self.case.clip is not None:
             g = _clipped(g, self.case.clip, list(self.slices.values()), self.dials)
-        self.run.lr = self.run.number(self.case.rates[step])
+        self.run.lr = self.run.number(self.case.rates[step], "lr")
         name = self.case.optimizer.name
         w, g = decay(self.run, name, w, g)
         return RULES[name](self.run, w, g, step + 1)
@@ -170,15 +169,16 @@ class _Vector:
 
 
 def _clipped(g: Value, clip: Clip, slices: list[slice], dials: Dials) -> Value:
+    limit = held(clip.limit, "clip", dials)
     if clip.kind == "value":
-        return bounds.maximum(bounds.minimum(g, clip.limit), -clip.limit)
+        return bounds.maximum(bounds.minimum(g, limit), -limit)
     parts = slices if clip.kind == "norm" else [slice(None)]
     eps = float(dials.get("clip_eps", 0.0))
     pieces = []
     for part in parts:
         norm = bounds.sqrt(bounds.total(g[part] * g[part], axis=0))
         grown = norm + eps if eps else norm
-        pieces.append(bounds.again(g[part] * (clip.limit / bounds.maximum(grown, clip.limit))))
+        pieces.append(bounds.again(g[part] * (limit / bounds.maximum(grown, limit))))
     return _joined(pieces)
 
 

@@ -1,24 +1,17 @@
-"""The pytest plugin: options, header, parametrization, summary; it costs nothing when unused.
+"""The pytest plugin's entry point: the options, and whether this is a run of `pytest parity`.
 
-Nothing but pytest is imported at the top, since every pytest run of the environment loads this
-file. What runs is in `parity.checks`; `parity.session` holds what they share.
+Nothing but pytest is imported at the top, and the hooks that act on tests are registered only when
+they are needed, since every pytest run of the environment loads this file.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import pytest
 
-if TYPE_CHECKING:
-    from collections.abc import Generator
-
-    from parity.session import Session
-
 PACKAGE = Path(__file__).parent
-SESSION = pytest.StashKey["Session"]()
-PARAMETERS = ("lane", "problem", "optimizer", "case", "claim")
+CHECKS = PACKAGE / "checks"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -27,14 +20,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--parity-lanes",
         metavar="LANES",
-        help="lanes to run: names, patterns (torch:*), frameworks, paths of Python files; "
-        "separated by commas; default: every lane whose framework is installed",
+        help="lanes to run: names, patterns (torch:*), frameworks, entry points, paths of Python "
+        "files; separated by commas; default: every lane whose framework is installed",
     )
     group.addoption(
         "--parity-profile",
-        choices=("quick", "standard", "deep"),
+        metavar="PROFILE",
         default="standard",
-        help="how many cases are drawn (default: %(default)s)",
+        help="how many cases are drawn: quick, standard or deep (default: %(default)s)",
     )
     group.addoption(
         "--parity-case",
@@ -45,113 +38,36 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--parity-timeout",
         metavar="SECONDS",
-        type=float,
-        default=120.0,
+        default="120",
         help="seconds after which a lane's case is given up as hung (default: %(default)s)",
     )
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Refuse what cannot run before anything starts; keep a lane on one xdist worker."""
-    if not _asked(config):
+    """Take part in a run of `pytest parity`; leave any other alone."""
+    if _asked(config):
+        from parity.run import start
+
+        start(config)
         return
-    if getattr(config.option, "dist", "no") == "load":
-        config.option.dist = "loadgroup"
-    from parity.session import Session
-
-    try:
-        config.stash[SESSION] = Session(
-            lanes=config.getoption("parity_lanes"),
-            profile=config.getoption("parity_profile"),
-            case=config.getoption("parity_case"),
-            seed=config.getoption("hypothesis_seed", None),
-            timeout=config.getoption("parity_timeout"),
-            folder=config.rootpath,
-        )
-    except ValueError as error:
-        raise pytest.UsageError(str(error)) from error
+    typed = [str(word) for word in config.invocation_params.args]
+    options = [word for word in typed if word.startswith("--parity-")]
+    # Words that ask for something else than a run.
+    if options and not {"-h", "--help", "--version", "--fixtures", "--markers"} & set(typed):
+        words = " ".join(word for word in typed if word.startswith("-"))
+        raise pytest.UsageError(f"{options[0]} is for `pytest parity {words}`")
 
 
-def pytest_unconfigure(config: pytest.Config) -> None:
-    """End the worker processes."""
-    session = config.stash.get(SESSION, None)
-    if session is not None:
-        session.close()
-
-
-def pytest_report_header(config: pytest.Config) -> list[str] | None:
-    """Say which lanes run, which cannot and why, and how much is drawn."""
-    session = config.stash.get(SESSION, None)
-    return None if session is None else session.header()
-
-
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Parametrize the checks over lanes."""
-    session = metafunc.config.stash.get(SESSION, None)
-    if session is None or not metafunc.module.__name__.startswith("parity.checks."):
-        return
-    names = [name for name in PARAMETERS if name in metafunc.fixturenames]
-    rows = session.rows(metafunc.function.__name__)
-    metafunc.parametrize(
-        names,
-        [
-            pytest.param(*row.values, id=row.id, marks=pytest.mark.xdist_group(row.group))
-            for row in rows
-        ],
-    )
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Drop the checks that this run has no rows for."""
-    if config.stash.get(SESSION, None) is not None:
-        items[:] = [item for item in items if not item.name.endswith("[NOTSET]")]
-
-
-@pytest.fixture(scope="session")
-def parity_session(request: pytest.FixtureRequest) -> Session:
-    """What the checks share: lanes, workers, claims, profile."""
-    return request.config.stash[SESSION]
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
-    """Hand the verdicts of a check on with its report, across xdist too."""
-    report = yield
-    session = item.config.stash.get(SESSION, None)
-    if session is not None and call.when == "call":
-        report.parity = session.taken(item.nodeid)
-    return report
-
-
-def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """Show the table of lanes, and write the verdicts where they were asked for."""
-    session = config.stash.get(SESSION, None)
-    if session is None:
-        return
-    records = [
-        record
-        for reports in terminalreporter.stats.values()
-        for report in reports
-        for record in getattr(report, "parity", None) or ()
-    ]
-    if records:
-        from parity.summary import table
-
-        terminalreporter.section("parity")
-        terminalreporter.write(table(records))
-    path = config.getoption("parity_json")
-    if path:
-        session.write_json(Path(path), records)
-        terminalreporter.write_line(f"verdicts: {path}")
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Keep the checks out of a run that only passes by (`pytest .` in a checkout)."""
+    return True if collection_path == CHECKS and not _asked(config) else None
 
 
 def _asked(config: pytest.Config) -> bool:
     """Return whether this run is one of `pytest parity`, by its arguments."""
-    if config.getoption("parity_case") or config.getoption("parity_lanes"):
-        return True
     for argument in config.args:
         name = argument.split("::")[0]
-        if config.getoption("pyargs", False) and name.split(".")[0] == "parity":
+        if config.getoption("pyargs") and name.split(".")[0] == "parity":
             return True
         path = (config.invocation_params.dir / name).resolve()
         if path == PACKAGE or PACKAGE in path.parents:

@@ -1,66 +1,87 @@
-"""What one run of `pytest parity` shares: lanes, profile, claims, workers, and verdicts so far."""
+"""What one run of `pytest parity` shares: lanes, profile, claims, workers, and verdicts so far.
+
+It is made while tests are collected, so what only a running check needs is imported there.
+"""
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
+import math
+import random
+import shlex
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from parity import records
 from parity.case import OPTIMIZERS, Case, CaseError, Optimizer
 from parity.datasets import REAL, article_cases, real_case
-from parity.findings import describe, save
 from parity.known import CLAIMS
 from parity.lanes import Lane
 from parity.lanes.catalog import LANES
 from parity.lanes.installed import load_lanes, missing, versions
-from parity.lanes.process import Workers
-from parity.lockstep import PROFILES, Harness, Profile, Result
+from parity.profiles import PROFILES, Profile
+
+if TYPE_CHECKING:
+    from parity.lockstep import Harness, Result
 
 PROBLEMS = ("linear", "softmax", "mlp")
+# Lanes below this pace compile for each case: of the articles' data and the claims they run only
+# what is about them alone.
+PROMPT = 0.1
 INSTALL = 'pip install "parity[all]" (or [torch], [tensorflow], [keras], [jax])'
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One parametrization of a check: its values, its id, and the lane that it keeps busy."""
+    """One parametrization of a check: its values by name, and its id, which begins with a lane."""
 
-    values: tuple[Any, ...]
+    values: dict[str, Any]
     id: str
-    group: str
 
 
 class Session:
-    """One run. Raises ValueError for an unknown lane, a bad case file, or nothing to run."""
+    """One run. Raises ValueError for an unknown lane, a bad case file, or nothing to run.
+
+    `command` runs the checks from `folder`, the one in which this run was started.
+    """
 
     def __init__(
         self,
         *,
-        lanes: str | None,
-        profile: str,
-        case: str | None,
-        seed: str | int | None,
-        timeout: float,
+        lanes: str | None = None,
+        profile: str = "standard",
+        case: str | None = None,
+        report: str | None = None,
+        seed: str | int | None = None,
+        timeout: str | float = 120.0,
         folder: Path,
+        command: str = "pytest parity",
     ) -> None:
-        asked = load_lanes(lanes) if lanes else list(LANES)
-        reasons = {lane.name: missing(lane) for lane in asked}
-        self.lanes = [lane for lane in asked if reasons[lane.name] is None]
-        self.missing = {name: reason for name, reason in reasons.items() if reason}
+        # Lanes last: a lane's file is asked in a process of its own, which may import a framework.
+        if profile not in PROFILES:
+            raise ValueError(f"profile: expected one of {', '.join(PROFILES)}, got {profile!r}")
         self.profile_name = profile
         self.profile: Profile = PROFILES[profile]
+        self.timeout = _seconds(timeout)
+        self.seed = _seed(seed)
+        self.report = None if report is None else _writable(Path(report))
+        self.case_path = case
         self.case = None if case is None else _read(Path(case))
-        self.seed = int(seed) if seed not in (None, "random") else 0
-        self.timeout = timeout
         self.folder = folder
-        if all(not lane.packages for lane in self.lanes) and (self.missing or not self.lanes):
-            raise ValueError(f"no framework is installed: {INSTALL}")
+        self.command = command
+        self._origins = _chosen(lanes)
+        self.missing: dict[str, str] = {}
+        self.lanes = self._able([lane for lane, _ in self._origins.values()], lanes)
         self._records: dict[str, list[dict[str, Any]]] = {}
+        self._told: set[tuple[str, str]] = set()
 
     @cached_property
     def harness(self) -> Harness:
         """Lanes in their processes, started when a check first needs them."""
+        from parity.lanes.process import Workers
+        from parity.lockstep import Harness
+
         return Harness(Workers(), CLAIMS, seed=self.seed, timeout=self.timeout)
 
     def close(self) -> None:
@@ -72,8 +93,7 @@ class Session:
         """Return the lines above the run: versions, lanes, what is missing, profile."""
         found = ", ".join(f"{name} {version}" for name, version in versions().items())
         lines = [
-            f"parity: profile {self.profile_name}, {self.profile.examples} cases for each lane, "
-            f"problem and optimizer, seed {self.seed}",
+            f"parity: {self._extent()}",
             f"parity: {found}",
             f"parity lanes: {', '.join(lane.name for lane in self.lanes)}",
         ]
@@ -83,85 +103,182 @@ class Session:
         lines += [f"parity skips {', '.join(names)}: {why}" for why, names in reasons.items()]
         return lines
 
-    def version(self, lane: Lane) -> str:
-        """Return the version of the package that a lane is named after."""
-        return versions().get(lane.packages[0], "") if lane.packages else ""
-
     def rows(self, check: str) -> list[Row]:
         """Return the parametrization of the check named so."""
-        if self.case is not None:
-            names = [lane for lane in self.lanes if check == "test_case"]
-            return [Row((lane,), lane.name, lane.name) for lane in names]
-        if check == "test_lockstep":
-            return [
-                Row((lane, problem, name), f"{lane.name}-{problem}-{name}", lane.name)
-                for lane in self._slowest_first()
-                for name in OPTIMIZERS
-                if name in lane.optimizers
-                for problem in PROBLEMS
-            ]
-        if check == "test_dataset":
-            return [
-                Row((lane, case), f"{lane.name}-{name}", lane.name)
-                for lane in self._slowest_first()
-                for name, case in _datasets().items()
-                if lane.lacks(case) is None
-            ]
-        if check == "test_claim":
-            return [
-                Row((lane, claim), f"{lane.name}-{claim.name}", lane.name)
-                for lane in self._slowest_first()
-                for claim in CLAIMS
-                if claim.covers(lane.name)
-            ]
-        return []
+        if (check == "test_case") is (self.case is None):
+            return []
+        find = {
+            "test_case": self._case_rows,
+            "test_lockstep": self._lockstep_rows,
+            "test_dataset": self._dataset_rows,
+            "test_claim": self._claim_rows,
+        }
+        return [row for lane in self.lanes for row in find[check](lane)]
+
+    def dataset(self, name: str) -> Case:
+        """Return whole epochs on a real data set, or what a tutorial trains."""
+        if name in REAL:
+            # The optimizer call that lanes share most.
+            return real_case(name, Optimizer("sgd", {"momentum": 0.9}))
+        return _articles()[name]
 
     def record(self, nodeid: str, result: Result) -> None:
         """Keep a verdict for the summary and the JSON file."""
-        optimizer = result.case.optimizer.name
-        self._records.setdefault(nodeid, []).append(
-            {
-                "lane": result.lane,
-                "problem": result.case.problem,
-                "optimizer": optimizer,
-                "case": result.case.digest,
-                "claims": [claim.name for claim in result.claims],
-                **result.verdict.to_dict(),
-            }
-        )
-
-    def finding(self, lane: Lane, result: Result) -> str:
-        """Return a divergence or error as a person reads it; its case is saved."""
-        path = save(result, self.folder)
-        shown = path.relative_to(self.folder)
-        return describe(result, lane, self.version(lane), shown)
+        found = records.record(nodeid.partition("::")[2], result)
+        self._records.setdefault(nodeid, []).append(found)
 
     def taken(self, nodeid: str) -> list[dict[str, Any]]:
         """Return a check's verdicts, and forget them."""
         return self._records.pop(nodeid, [])
 
-    def write_json(self, path: Path, records: list[dict[str, Any]]) -> None:
-        """Write all verdicts, and what they were found with."""
-        report = {
-            "format": 1,
+    def finding(self, lane: Lane, result: Result) -> str:
+        """Return a divergence or error as a person reads it; its case is saved."""
+        from parity.findings import describe, save
+
+        told = (lane.name, result.verdict.reason)
+        if told in self._told:
+            result = replace(result, detail="")  # a traceback is read once
+        self._told.add(told)
+        path = self.case_path or save(result.case, self.folder)
+        words = [f"--parity-case={path}", f"--parity-lanes={self._origins[lane.name][1]}"]
+        again = " ".join([self.command, *(shlex.quote(word) for word in words)])
+        return describe(result, self._who(lane, result), again)
+
+    def write_report(self, verdicts: list[dict[str, Any]], exit_status: int) -> None:
+        """Write all verdicts, and what they were found with, to the file that was asked for."""
+        assert self.report is not None
+        facts = {
+            "exit_status": exit_status,
             "profile": self.profile_name,
             "seed": self.seed,
             "versions": versions(),
             "missing": self.missing,
-            "verdicts": records,
         }
-        path.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+        records.write(self.report, facts, verdicts)
 
-    def _slowest_first(self) -> list[Lane]:
-        return sorted(self.lanes, key=lambda lane: lane.pace)
+    def _able(self, chosen: list[Lane], selection: str | None) -> list[Lane]:
+        """Return the lanes that can run, the slowest first, and keep why the others cannot."""
+        asked = {part.strip() for part in (selection or "").split(",")}
+        able = []
+        for lane in sorted(chosen, key=lambda lane: lane.pace):
+            reason = missing(lane)
+            if reason is None and self.case is not None:
+                reason = lane.lacks(self.case)
+            if reason is None:
+                able.append(lane)
+            else:
+                self.missing[lane.name] = reason
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in self.missing.items())
+        if not able and self.case is not None:
+            raise ValueError(f"no lane can run {self.case_path}: {reasons}")
+        if not able and selection:
+            raise ValueError(f"no lane can run: {reasons}")
+        if not any(_is_evidence(lane) or lane.name in asked for lane in able):
+            raise ValueError(f"no framework is installed: {INSTALL}")
+        return able
+
+    def _extent(self) -> str:
+        if self.case is not None:
+            return f"one case, {self.case_path}"
+        return (
+            f"profile {self.profile_name}, up to {self.profile.examples} cases for each lane, "
+            f"problem and optimizer, seed {self.seed}"
+        )
+
+    def _who(self, lane: Lane, result: Result) -> str:
+        found = dict(result.trace.versions) if result.trace is not None else versions()
+        package = lane.packages[0].partition(".")[0] if lane.packages else ""
+        if package not in found:
+            return lane.name
+        if lane.name.startswith(package):
+            return f"{lane.name} {found[package]}"
+        return f"{lane.name} ({package} {found[package]})"
+
+    def _case_rows(self, lane: Lane) -> list[Row]:
+        return [Row({"lane": lane}, lane.name)]
+
+    def _lockstep_rows(self, lane: Lane) -> list[Row]:
+        pairs = [
+            (problem, name)
+            for name in OPTIMIZERS
+            if name in lane.optimizers
+            for problem in PROBLEMS
+        ]
+        # A lane whose share is below one case each has some of the pairs, spread evenly.
+        share = min(1.0, self.profile.examples * lane.pace)
+        return [
+            Row(
+                {"lane": lane, "problem": problem, "optimizer": name},
+                f"{lane.name}-{problem}-{name}",
+            )
+            for number, (problem, name) in enumerate(pairs, start=1)
+            if math.ceil(number * share) > math.ceil((number - 1) * share)
+        ]
+
+    def _dataset_rows(self, lane: Lane) -> list[Row]:
+        return [
+            Row({"lane": lane, "dataset": name}, f"{lane.name}-{name}")
+            for name in (*REAL, *(_articles() if lane.pace >= PROMPT else ()))
+        ]
+
+    def _claim_rows(self, lane: Lane) -> list[Row]:
+        found: dict[str, Row] = {}
+        for claim in CLAIMS:
+            if claim.covers(lane.name):
+                name = f"{lane.name}-{claim.name}"
+                alike = sum(row.values["claim"].name == claim.name for row in found.values())
+                name += f"-{alike + 1}" if alike else ""
+                found[name] = Row({"lane": lane, "claim": claim}, name)
+        return list(found.values())
+
+
+def _chosen(selection: str | None) -> dict[str, tuple[Lane, str]]:
+    """Return the lanes by name, each with the words that choose it."""
+    known = {lane.name: (lane, lane.name) for lane in LANES}
+    if selection is None:
+        return known
+    parts = [part.strip() for part in selection.split(",") if part.strip()]
+    found = {lane.name: (lane, part) for part in parts for lane in load_lanes(part)}
+    # With nothing in it, the selection itself is what is wrong.
+    found = found or {lane.name: (lane, selection) for lane in load_lanes(selection)}
+    return {name: known.get(name, chosen) for name, chosen in found.items()}
 
 
 @cache
-def _datasets() -> dict[str, Case]:
-    """Return whole epochs on real data, each with the optimizer that its lanes share most."""
-    momentum = Optimizer("sgd", {"momentum": 0.9})
-    real = {name: real_case(name, momentum) for name in REAL}
-    return real | article_cases()
+def _articles() -> dict[str, Case]:
+    return article_cases()
+
+
+def _is_evidence(lane: Lane) -> bool:
+    """Return whether a lane says something about a framework; the control does not."""
+    return lane not in LANES or any(package != "numpy" for package in lane.packages)
+
+
+def _seconds(value: str | float) -> float:
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        raise ValueError(f"timeout: expected a number of seconds above 0, got {value!r}")
+    return seconds
+
+
+def _seed(value: str | int | None) -> int:
+    if value == "random":
+        return random.randrange(2**32)
+    try:
+        return 0 if value is None else int(value)
+    except ValueError:
+        raise ValueError(f"seed: expected a whole number or random, got {value!r}") from None
+
+
+def _writable(path: Path) -> Path:
+    if not path.parent.is_dir():
+        raise ValueError(f"{path}: no folder {path.parent}")
+    if path.is_dir():
+        raise ValueError(f"{path}: is a folder")
+    return path
 
 
 def _read(path: Path) -> Case:

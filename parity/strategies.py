@@ -8,9 +8,10 @@ lists its simplest value first, since that is what Hypothesis shrinks to.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -19,20 +20,20 @@ from hypothesis import strategies as st
 from parity.case import ACTIVATIONS, OPTIMIZERS, Array, Case, Clip, Layer, Loss, Optimizer
 from parity.case import parameter_shapes as shapes_of
 from parity.precision import representable
+from parity.profiles import POOL
 
 PROBLEMS = ("linear", "softmax", "mlp")
 # Vector widths and their neighbours.
 SIZES = (1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 32, 33)
-POOL = 12
 
 REGRESSION = (
     Loss("squared_error"),
     Loss("squared_error", "half_mean"),
     Loss("squared_error", "sum", l2=0.01),
-    Loss("absolute_error"),
-    Loss("huber", delta=0.5),
-    Loss("smooth_l1", delta=0.75),
     Loss("binary_cross_entropy"),
+    Loss("huber", delta=0.5),
+    Loss("absolute_error"),
+    Loss("smooth_l1", delta=0.75),
 )
 CLASSIFICATION = (
     Loss("softmax_cross_entropy", labels="integer"),
@@ -74,25 +75,31 @@ def _design(problem: str, i: int) -> Design:
     def size(stride: int, offset: int) -> int:
         return SIZES[(i * stride + offset + i // len(SIZES)) % len(SIZES)]
 
-    bias = i % 3 != 2
-    batch = size(5, 3)
-    regression = REGRESSION[i % len(REGRESSION)]
-    classification = CLASSIFICATION[i % len(CLASSIFICATION)]
-    weighted = i % 4 == 1
+    # Every fourth is as wide as it is high: only there can a transposed kernel go unnoticed.
+    even = i % 4 == 2
+    features = size(7, 0) if even else size(5, 1)
+    bias, batch, weighted = i % 3 != 2, size(5, 2), i % 4 == 1
     if problem == "linear":
-        layers = (Layer(size(7, 0), bias=bias),)
-        return Design(size(5, 1), layers, regression, batch, weighted)
+        layers = (Layer(features if even else size(7, 0), bias=bias),)
+        return Design(features, layers, REGRESSION[i % len(REGRESSION)], batch, weighted)
     if problem == "softmax":
-        units = max(2, size(7, 1))
-        loss = _with_class_weights(classification, units) if i % 4 == 3 else classification
-        return Design(size(5, 1), (Layer(units, bias=bias),), loss, batch, weighted)
+        units = features if even else max(2, size(7, 1))
+        loss = CLASSIFICATION[i % len(CLASSIFICATION)]
+        loss = _with_class_weights(loss, units) if i % 4 == 3 else loss
+        return Design(features, (Layer(units, bias=bias),), loss, batch, weighted)
+    # Nine activations, one or two at a time; every loss once in a pool, at a stride that gives
+    # those with a penalty a bias.
     hidden = tuple(
-        Layer(size(7, 2 + 3 * depth), ACTIVATIONS[1 + (i + 4 * depth) % 9], bias)
+        Layer(
+            features if even else size(7, 2 + 3 * depth), ACTIVATIONS[1 + (i + 4 * depth) % 9], bias
+        )
         for depth in range(1 + i % 2)
     )
-    loss = classification if i % 2 else regression
-    units = max(2, size(5, 0)) if i % 2 else size(5, 0)
-    return Design(size(5, 2), (*hidden, Layer(units, bias=bias)), loss, batch, weighted)
+    losses = REGRESSION + CLASSIFICATION
+    loss = losses[5 * i % len(losses)]
+    units = features if even else size(5, 0)
+    units = max(2, units) if loss.name == "softmax_cross_entropy" else units
+    return Design(features, (*hidden, Layer(units, bias=bias)), loss, batch, weighted)
 
 
 def _with_class_weights(loss: Loss, units: int) -> Loss:
@@ -128,13 +135,15 @@ def cases(
     """Draw a case of one problem and optimizer."""
     design = draw(st.sampled_from(designs(problem, pool)))
     adaptive = optimizer not in ("sgd",)
+    # Logits of any size; but in a deeper model that would leave nothing to judge.
+    saturating = problem != "mlp" and design.loss.name.endswith("cross_entropy")
     numbers = Draw(
         seed=draw(st.integers(0, 2**16)),
         steps=draw(st.sampled_from(STEPS)),
         # An adaptive optimizer is asked about gradients down to its eps; plain SGD would then
         # not move a weight by half a unit in its last place.
-        scale=draw(st.sampled_from((1.0, 1.0, 0.125, 8.0, *((2.0**-7, 2.0**-10) * adaptive)))),
-        start=draw(st.sampled_from((1.0, 0.25))),
+        scale=draw(st.sampled_from((1.0, 8.0, 0.125, *((2.0**-7, 2.0**-10) * adaptive)))),
+        start=draw(st.sampled_from((1.0, 32.0 if saturating else 0.25))),
         grain=draw(st.sampled_from((3, 24, 24))),
         flaw=draw(st.sampled_from(FLAWS)),
         dtype=draw(st.sampled_from(dtypes)),
@@ -142,7 +151,7 @@ def cases(
     call, lr = draw(calls(optimizer))
     varied = draw(st.sampled_from((False, True, False)))
     clip = draw(st.sampled_from((None, None, None, "value", "norm", "global_norm")))
-    limit = None if clip is None else Clip(clip, 0.125 * draw(st.sampled_from((1.0, 0.25))))
+    limit = None if clip is None else Clip(clip, draw(st.sampled_from((0.125, 2.0**-5, 2.0**-8))))
     return build(design, numbers, call, lr, varied, limit)
 
 
@@ -150,9 +159,8 @@ def cases(
 def calls(draw: Callable[[st.SearchStrategy[Any]], Any], optimizer: str) -> tuple[Optimizer, float]:
     """Draw an optimizer call whose arguments all matter, and its learning rate."""
     arguments = {
-        name: draw(st.sampled_from(choices))
-        for name in OPTIMIZERS[optimizer]
-        if (choices := CHOICES[name])
+        name: draw(st.sampled_from(_simplest_first(default, CHOICES[name])))
+        for name, default in OPTIMIZERS[optimizer].items()
     }
     if optimizer == "nadam" and draw(st.booleans()):
         del arguments["momentum_decay"]
@@ -172,7 +180,7 @@ CHOICES: dict[str, tuple[float | bool, ...]] = {
     "beta2": (0.999, 0.99, 0.9, 0.98),
     "rho": (0.9, 0.99, 0.5, 0.95),
     "eps": (1e-8, 1e-7, 1e-5, 1e-3, 1e-2),
-    "momentum": (0.9, 0.5, 0.0),
+    "momentum": (0.0, 0.9, 0.5),
     "nesterov": (False, True),
     "dampening": (0.0, 0.0, 0.5, 0.1),
     "centered": (False, False, True),
@@ -180,6 +188,12 @@ CHOICES: dict[str, tuple[float | bool, ...]] = {
     "initial_accumulator": (0.0, 0.1, 0.5),
     "weight_decay": (0.0, 0.1, 0.0, 0.5),
 }
+
+
+def _simplest_first(
+    default: float | bool, choices: Sequence[float | bool]
+) -> Sequence[float | bool]:
+    return choices if choices[0] == default else (default, *choices)
 
 
 def build(
@@ -256,3 +270,51 @@ def _batches(
         order = rng.permutation(rows).tolist()
         batches += [tuple(order[start : start + batch]) for start in range(0, rows, batch)]
     return tuple(batches[:steps])
+
+
+def covering(drawn: Sequence[Case]) -> tuple[Case, ...]:
+    """Return the cases, first those that together show most pairs of traits.
+
+    So the first few of them see most of what the strategies can draw, which chance alone does not:
+    a loss that one structure in twelve has is missing from one in eight samples of 25.
+    """
+    pairs = [frozenset(combinations(sorted(traits(case)), 2)) for case in drawn]
+    left, ordered, shown = list(range(len(drawn))), list[Case](), set[tuple[str, str]]()
+    while left:
+        best = max(left, key=lambda i: len(pairs[i] - shown))
+        if pairs[best] <= shown:
+            break
+        left.remove(best)
+        shown |= pairs[best]
+        ordered.append(drawn[best])
+    return (*ordered, *(drawn[i] for i in left))
+
+
+def traits(case: Case) -> set[str]:
+    """Return what a fault may depend on: the choices that a case was made of."""
+    loss, optimizer = case.loss, case.optimizer
+    partial = any(len(rows) < len(case.batches[0]) for rows in case.batches)
+    return {
+        f"dtype {case.dtype}",
+        f"loss {loss.name} {loss.reduction} {loss.labels}",
+        f"smoothing {loss.label_smoothing}",
+        f"penalty {loss.l2 > 0}",
+        f"class weights {loss.class_weights is not None}",
+        f"sample weights {case.sample_weights is not None}",
+        f"clip {case.clip and case.clip.kind}",
+        f"inputs {_magnitude(case.x)}",
+        f"outputs {_magnitude(case.x @ case.weights['layer0/kernel'])}",
+        f"schedule {len(set(case.rates)) > 1}",
+        f"partial batch {partial}",
+        f"steps {case.steps}",
+        f"bias {case.layers[0].bias}",
+        f"square {case.x.shape[1] == case.layers[0].units}",
+        f"bias decayed {optimizer.decay_biases}",
+        *(f"{layer.activation} {number}" for number, layer in enumerate(case.layers)),
+        *(f"{name} {value}" for name, value in optimizer.arguments.items()),
+    }
+
+
+def _magnitude(values: Array) -> int:
+    """Return the power of eight that the largest of some values is near."""
+    return round(math.log2(np.abs(values).max(initial=2.0**-12)) / 3)

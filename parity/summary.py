@@ -9,47 +9,49 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-PROBLEMS = ("linear", "softmax", "mlp")
-COUNTS = ("agree", "claimed", "diverge", "abstain", "error")
-# Worst first: what a cell shows where its cases differ.
-MARKS = {"error": "E", "diverge": "x", "abstain": "-", "claimed": "c", "agree": "."}
-LEGEND = (
-    "each cell: linear, softmax, mlp   . agree   c agrees with its claims   x diverged   "
-    "- abstained   E error\n"
-    "worst: the largest |seen - expected| in units of the rounding bound; unjudged: the share of "
-    "elements on which the bound abstains\n"
-)
-WIDTH = 160
+from parity.records import COUNTS, Record, by_lane, kind, tally
 
-Record = Mapping[str, Any]
+PROBLEMS = ("linear", "softmax", "mlp")
+# What a cell shows where its cases differ: the first of these.
+MARKS = {"error": "E", "diverge": "x", "claimed": "c", "agree": ".", "abstain": "-"}
+HEADINGS = ("agree", "claimed", "diverged", "abstained", "error", "worst", "unjudged")
+LEGEND = (
+    "each optimizer: linear, softmax, mlp   . agrees   c agrees with its claims   x diverged   "
+    "- abstained   E error\n"
+    "worst: the largest |seen - expected| in units of the rounding bound   "
+    "unjudged: the share of elements\n"
+    "on which the bound cannot decide, in the stage where it is largest\n"
+)
 
 
 def table(records: Sequence[Record]) -> str:
     """Return the summary of verdicts, one row a lane."""
     optimizers = list(dict.fromkeys(record["optimizer"] for record in records))
     shown = Table(box=None, pad_edge=False, header_style="", padding=(0, 1, 0, 0))
-    shown.add_column("lane", no_wrap=True)
-    for name in optimizers:
+    for name in ("lane", *optimizers):
         shown.add_column(name, no_wrap=True)
-    for name in (*COUNTS, "worst", "unjudged"):
+    for name in HEADINGS:
         shown.add_column(name, justify="right", no_wrap=True)
-    for lane in sorted({record["lane"] for record in records}):
-        own = [record for record in records if record["lane"] == lane]
+    for lane, own in by_lane(records).items():
         cells = [_cell([r for r in own if r["optimizer"] == name]) for name in optimizers]
-        kinds = [kind(record) for record in own]
-        counts = [str(kinds.count(name) or "") for name in COUNTS]
-        shown.add_row(lane, *cells, *counts, f"{_worst(own):.3g}", f"{_unjudged(own):.1%}")
+        total = tally(own)
+        counts = [str(total[name] or "") for name in COUNTS]
+        shown.add_row(lane, *cells, *counts, times(total["worst"]), _unjudged(total["stages"]))
     out = io.StringIO()
-    Console(file=out, width=WIDTH, color_system=None, highlight=False).print(shown)
+    # As wide as it needs to be: a log has no width, and a terminal wraps.
+    console = Console(file=out, width=10_000, color_system=None, highlight=False, markup=False)
+    console.print(shown)
     lines = [line.rstrip() for line in out.getvalue().splitlines()]
     return "\n".join(lines) + "\n\n" + LEGEND
 
 
-def kind(record: Record) -> str:
-    """Return a verdict's status; `claimed` where it agrees with the help of a claim."""
-    if record["status"] == "agree" and record["claims"]:
-        return "claimed"
-    return str(record["status"])
+def times(score: float) -> str:
+    """Return a score as a person reads it; rounding never takes it to the other side of 1."""
+    if 100 <= score < 1e6:
+        return f"{score:,.0f}"
+    if not 0.01 <= score < 100:
+        return f"{score:.3g}"
+    return f"{min(score, 0.999) if score <= 1 else max(score, 1.001):.3f}"
 
 
 def _cell(records: Sequence[Record]) -> str:
@@ -60,13 +62,9 @@ def _cell(records: Sequence[Record]) -> str:
     return marks
 
 
-def _worst(records: Sequence[Record]) -> float:
-    counts = [count for record in records for count in record["counts"].values()]
-    return max((float(count["worst"]) for count in counts), default=0.0)
-
-
-def _unjudged(records: Sequence[Record]) -> float:
-    counts = [count for record in records for count in record["counts"].values()]
-    abstained = sum(count["abstained"] for count in counts)
-    judged = sum(count["judged"] for count in counts)
-    return float(abstained / max(1, abstained + judged))
+def _unjudged(stages: Mapping[str, Mapping[str, Any]]) -> str:
+    if not stages:
+        return ""
+    stage = max(stages, key=lambda name: stages[name]["unjudged"])
+    share = stages[stage]["unjudged"]
+    return f"{share:.2%} {stage}" if share else "0%"

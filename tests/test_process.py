@@ -187,6 +187,18 @@ def test_a_batch_larger_than_any_pipe_does_not_block() -> None:
     assert [isinstance(reply, Trace) for reply in replies] == [True, False, True, True, True, True]
 
 
+def test_a_process_that_reads_nothing_hangs_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipe, "_GRACE", 0.2)  # stopped, it cannot say where it hangs
+    large = replace(GOOD, x=np.ones((9_000, 3)), y=np.ones((9_000, 2)))
+    with Worker(lane()) as worker:
+        (first,) = worker.run([GOOD])
+        os.kill(int(pid(first)), signal.SIGSTOP)
+        failure, second = worker.run([large, GOOD], timeout=1)
+    assert isinstance(failure, Failure)
+    assert failure.kind == "hung"
+    assert pid(first) != pid(second)
+
+
 def test_a_batch_left_early_ends_the_process_and_one_taken_whole_does_not() -> None:
     with Worker(lane()) as worker:
         batch = worker.run([GOOD, GOOD])
@@ -266,6 +278,20 @@ def test_no_worker_outlives_its_parent(signal_number: signal.Signals, tmp_path: 
         os.close(reader)
         parent.communicate()
     assert parent.returncode == -signal_number
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs process groups")
+def test_what_a_lane_started_ends_with_it(tmp_path: Path) -> None:
+    tether = tmp_path / "tether"
+    os.mkfifo(tether)
+    reader = os.open(tether, os.O_RDONLY | os.O_NONBLOCK)
+    environment = {"FAULTY_TETHER": str(tether)}
+    with Worker(Lane("t", str(FAULTY / "tethered.py"), "child", environment=environment)) as worker:
+        (reply,) = worker.run([GOOD])
+        assert isinstance(reply, Trace)
+    assert told(reader, 6) == b"child\n"
+    assert told(reader, 1) == b""
+    os.close(reader)
 
 
 def told(reader: int, size: int) -> bytes:

@@ -128,7 +128,6 @@ def test_a_header_of_anything_is_read_or_noticed(header: str) -> None:
     only_a_wire_error(with_header(header))
 
 
-@pytest.mark.xfail(strict=True, reason="wire.read lets other exceptions than WireError through")
 @pytest.mark.parametrize(
     "header",
     [

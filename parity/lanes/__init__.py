@@ -7,7 +7,15 @@ from dataclasses import dataclass, field
 
 from parity.case import ACTIVATIONS, CLIPS, LOSSES, Case
 
-OPTIONS = ("sample_weights", "class_weights", "label_smoothing", "l2", "decay_biases", "schedule")
+OPTIONS = (
+    "sample_weights",
+    "class_weights",
+    "label_smoothing",
+    "label_smoothing of integers",
+    "l2",
+    "decay_biases",
+    "schedule",
+)
 
 
 class Refused(Exception):
@@ -61,6 +69,7 @@ class Lane:
             "sample_weights": case.sample_weights is not None,
             "class_weights": loss.class_weights is not None,
             "label_smoothing": loss.label_smoothing != 0,
+            "label_smoothing of integers": loss.label_smoothing != 0 and loss.labels == "integer",
             "l2": loss.l2 != 0,
             "decay_biases": not optimizer.decay_biases,
             "schedule": len(set(case.rates)) > 1,

@@ -119,12 +119,19 @@ def _top(package: str) -> str:
 
 
 def _version(name: str) -> str | None:
-    for distribution in (name, *_distributions().get(name, ())):
-        try:
-            return importlib.metadata.version(distribution)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return None
+    found = _of_distribution(name) or _of_distribution(f"{name}-cpu")
+    if found is None and importlib.util.find_spec(name) is not None:
+        # Slow: it reads the list of files of everything installed.
+        named = map(_of_distribution, _distributions().get(name, ()))
+        found = next(filter(None, named), None)
+    return found
+
+
+def _of_distribution(name: str) -> str | None:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
 
 
 @functools.cache

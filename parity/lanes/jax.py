@@ -1,14 +1,16 @@
 """JAX with optax: jax.grad of a plain MLP, and the optimizers as their users chain them.
 
-Modes: by default gradient and update are compiled once for each structure and shape, with every
-hyperparameter an argument; `jit` compiles the update with its hyperparameters baked in, as most
-users have it; `plain` compiles nothing. optax has no coupled weight decay but for Adadelta's: the
-others get `optax.add_decayed_weights` in front, which is how its users write it.
+By default gradient and update are compiled once for each structure and shape, with every
+hyperparameter, optax's defaults too, an argument that enters in float32. Mode `jit` compiles the
+update with its hyperparameters baked in, as most users have it; mode `plain` compiles nothing.
+optax has coupled weight decay for Adadelta only: other optimizers without decoupled decay get
+`optax.add_decayed_weights` in front, which is how its users write it.
 """
 
 from __future__ import annotations
 
 import functools
+import inspect
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -265,13 +267,20 @@ Update = Callable[[Arrays, Any, Arrays, float], Any]
 
 
 def _traced(case: Case) -> tuple[Start, Update]:
-    call, numbers = _call(case)
+    call, given = _call(case)
+    numbers = {**_defaults(case.optimizer.name), **given}
     return (
         lambda weights: _traced_start(weights, numbers, call),
         lambda gradients, state, weights, lr: _traced_update(
             gradients, state, weights, float(lr), numbers, call
         ),
     )
+
+
+@functools.cache
+def _defaults(optimizer: str) -> Arrays:
+    parameters = inspect.signature(OPTIMIZERS[optimizer]).parameters
+    return {n: item.default for n, item in parameters.items() if isinstance(item.default, float)}
 
 
 def _plain(case: Case, compiled: Callable[[Any], Any] = lambda function: function) -> Any:
@@ -308,6 +317,8 @@ def _recorded(arrays: Arrays) -> dict[str, np.ndarray[Any, Any]]:
 
 def _slots(case: Case, state: Any) -> dict[str, dict[str, np.ndarray[Any, Any]]]:
     names = {**SLOTS, **OWN_SLOTS.get(case.optimizer.name, {})}
+    if not case.optimizer.arguments.get("momentum"):
+        del names["trace"]  # with momentum=0.0 optax keeps the last gradient there
     return {
         names[field]: _recorded(arrays)
         for field, arrays in _fields(state)

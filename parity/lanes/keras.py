@@ -20,7 +20,7 @@ Array = NDArray[Any]
 Variables = dict[str, Any]  # layerN/kernel or layerN/bias → Keras variable
 Call = tuple[str, tuple[tuple[str, float | bool], ...], bool]  # optimizer, arguments, decay_biases
 
-_GRADIENT = importlib.import_module(f"parity.lanes.keras_gradient_{keras.backend.backend()}")
+_NATIVE = importlib.import_module(f"parity.lanes.keras_gradient_{keras.backend.backend()}")
 
 ACTIVATIONS: Mapping[str, Callable[[Any], Any]] = {
     "leaky_relu": functools.partial(keras.activations.leaky_relu, negative_slope=LEAKY_SLOPE),
@@ -132,10 +132,10 @@ def _apply(case: Case) -> Trace:
         x, y, weights = _batch(case, step)
         batch = x, y, _with_class_weights(case, y, weights)
         optimizer.learning_rate = rate
-        seen, gradients = _GRADIENT.gradient(objective, model, batch, loss.delta, loss.l2)
+        seen, gradients = _NATIVE.gradient(objective, model, batch, loss.delta, loss.l2)
         optimizer.apply(gradients, trained)
-        named = _numpy(dict(zip(variables, gradients, strict=True)))
-        recorder.step(float(seen), named, _numpy(variables), _state(slots))
+        named = dict(zip(variables, map(_NATIVE.array, gradients), strict=True))
+        recorder.step(float(seen), named, _arrays(variables), _state(slots))
     return recorder.trace()
 
 
@@ -155,7 +155,7 @@ def _train_on_batch(case: Case, eager: bool) -> Trace:
         x, y, weights = _batch(case, step)
         model.optimizer.learning_rate = rate
         seen = model.train_on_batch(x, y, sample_weight=weights, class_weight=classes)
-        recorder.step(float(seen), {}, _numpy(variables), _state(slots))
+        recorder.step(float(seen), {}, _arrays(variables), _state(slots))
     return recorder.trace()
 
 
@@ -173,6 +173,7 @@ def _model(inputs: int, layers: tuple[Layer, ...], dtype: str, l2: float) -> Any
             layer.units,
             activation=ACTIVATIONS.get(layer.activation, layer.activation),
             use_bias=layer.bias,
+            kernel_initializer="zeros",  # a case brings its weights
             kernel_regularizer=keras.regularizers.L2(l2) if l2 else None,
             dtype=dtype,
             name=f"layer{number}",
@@ -211,10 +212,11 @@ def _compiled(
         run_eagerly=eager,
     )
     model.optimizer.build(model.trainable_variables)
-    beginning = [variable.numpy() for variable in model.optimizer.variables]
+    held = model.optimizer.variables
+    beginning = [np.array(_NATIVE.array(variable.value)) for variable in held]  # copies
 
     def reset() -> None:
-        for variable, value in zip(model.optimizer.variables, beginning, strict=True):
+        for variable, value in zip(held, beginning, strict=True):
             variable.assign(value)
 
     return model, reset
@@ -265,7 +267,7 @@ def _start(case: Case, variables: Variables) -> Recorder:
     for name, variable in variables.items():
         variable.assign(case.weights[name].astype(case.dtype))
     recorder = Recorder()
-    recorder.start(_numpy(variables))
+    recorder.start(_arrays(variables))
     return recorder
 
 
@@ -287,9 +289,9 @@ def _with_class_weights(case: Case, y: Array, weights: Array | None) -> Array | 
     return by_row if weights is None else by_row * weights
 
 
-def _numpy(tensors: Mapping[str, Any]) -> dict[str, Array]:
-    return {name: keras.ops.convert_to_numpy(tensor) for name, tensor in tensors.items()}
+def _arrays(variables: Variables) -> dict[str, Array]:
+    return {name: _NATIVE.array(variable.value) for name, variable in variables.items()}
 
 
 def _state(slots: Mapping[str, Variables]) -> dict[str, dict[str, Array]]:
-    return {slot: _numpy(tensors) for slot, tensors in slots.items()}
+    return {slot: _arrays(variables) for slot, variables in slots.items()}

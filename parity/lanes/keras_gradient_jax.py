@@ -1,4 +1,4 @@
-"""Gradients of a Keras model on the JAX backend, with a compiled jax.value_and_grad."""
+"""Gradients and arrays of a Keras model on the JAX backend, with a compiled jax.value_and_grad."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Any
 
 import jax
 import keras
+import numpy as np
+from numpy.typing import NDArray
 
 
 def gradient(
@@ -17,6 +19,12 @@ def gradient(
     weights = [variable.value for variable in model.trainable_variables]
     loss, gradients = _compiled(objective, model)(weights, batch, delta, l2)
     return loss, gradients
+
+
+def array(tensor: Any) -> NDArray[Any]:
+    """Return a tensor's values, in memory that may be the tensor's own."""
+    values: NDArray[Any] = np.asarray(tensor)
+    return values
 
 
 @functools.lru_cache(maxsize=1024)

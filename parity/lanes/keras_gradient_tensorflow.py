@@ -1,4 +1,4 @@
-"""Gradients of a Keras model on the TensorFlow backend, with a gradient tape."""
+"""Gradients and arrays of a Keras model on the TensorFlow backend, with a gradient tape."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
+from numpy.typing import NDArray
 
 # Small models gain nothing from threads, and lanes run side by side.
 tf.config.threading.set_inter_op_parallelism_threads(1)
@@ -19,3 +20,9 @@ def gradient(
     with tf.GradientTape() as tape:
         loss = objective(model, batch, delta, l2)
     return loss, tape.gradient(loss, model.trainable_variables)
+
+
+def array(tensor: Any) -> NDArray[Any]:
+    """Return a tensor's values, in memory that may be the tensor's own."""
+    values: NDArray[Any] = tensor.numpy()
+    return values

@@ -1,4 +1,4 @@
-"""Gradients of a Keras model on the PyTorch backend, with backward."""
+"""Gradients and arrays of a Keras model on the PyTorch backend, with backward."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from numpy.typing import NDArray
 
 # Small models gain nothing from threads, and lanes run side by side.
 torch.set_num_threads(1)
@@ -19,3 +20,9 @@ def gradient(
     loss = objective(model, batch, delta, l2)
     loss.backward()
     return loss.detach(), [variable.value.grad for variable in model.trainable_variables]
+
+
+def array(tensor: Any) -> NDArray[Any]:
+    """Return a tensor's values, in memory that may be the tensor's own."""
+    values: NDArray[Any] = tensor.detach().cpu().numpy()
+    return values

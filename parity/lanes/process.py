@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
@@ -15,6 +15,8 @@ from parity.case import Case
 from parity.lanes import Lane, worker
 from parity.lanes.pipe import Failure, Lost, Process
 from parity.trace import Trace, TraceError, check
+
+__all__ = ["PATIENCE", "Failure", "LaneError", "Reply", "Worker", "Workers", "train_in_process"]
 
 PATIENCE = 120.0  # seconds for an import, or for a case with its compilation, on a busy machine
 _SHARE = 1 << 30  # bytes of memory that a worker with a framework takes at most, roughly
@@ -50,7 +52,7 @@ class Worker:
         """Whether a process is running."""
         return self._process is not None and self._process.alive
 
-    def run(self, cases: Sequence[Case], *, timeout: float = PATIENCE) -> Iterator[Reply]:
+    def run(self, cases: Sequence[Case], *, timeout: float = PATIENCE) -> Generator[Reply]:
         """Yield a reply for each case, in order, as they come; `timeout` is seconds for each case.
 
         A case that kills, hangs or garbles the process gets the Failure, and the rest goes on in a
@@ -98,7 +100,7 @@ class Worker:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _attempt(self, cases: Sequence[Case], timeout: float) -> Iterator[Reply]:
+    def _attempt(self, cases: Sequence[Case], timeout: float) -> Generator[Reply]:
         """Yield replies until all are in or the process is lost."""
         try:
             process = self._started()
@@ -155,7 +157,7 @@ class Workers:
 
     def run(
         self, lane: Lane, cases: Sequence[Case], *, timeout: float = PATIENCE
-    ) -> Iterator[Reply]:
+    ) -> Generator[Reply]:
         """Yield a reply for each case, in order; see `Worker.run`."""
         for x64, group in groupby(cases, lambda case: _needs_x64(lane, case)):
             yield from self._worker(lane, x64).run(list(group), timeout=timeout)

@@ -71,6 +71,8 @@ ARGUMENTS = {
     "initial_accumulator": "initial_accumulator_value",
     "momentum_decay": "schedule_decay",
 }
+# What an optimizer has no argument for; a case may still say that it is zero.
+ABSENT = {"current": ("dampening", "momentum_decay"), "legacy": ("dampening", "weight_decay")}
 CLIPS = {"value": "clipvalue", "norm": "clipnorm", "global_norm": "global_clipnorm"}
 # What the optimizers call their slots, where they don't call them as the case does.
 SLOTS: Mapping[str, Mapping[str, Mapping[str, str]]] = {
@@ -108,7 +110,10 @@ def train(case: Case, mode: str) -> Trace:
     """
     # bfloat16 is no floatx; layers take it all the same.
     tf_keras.backend.set_floatx("float32" if case.dtype == "bfloat16" else case.dtype)
-    return _fit(case) if mode == "fit" else _loop(case, mode)
+    try:
+        return _fit(case) if mode == "fit" else _loop(case, mode)
+    except tf.errors.InvalidArgumentError as error:
+        raise Refused(_reason(error.message)) from error
 
 
 def _loop(case: Case, line: str) -> Trace:
@@ -126,7 +131,7 @@ def _loop(case: Case, line: str) -> Trace:
         extra = () if weights is None else (tensor(weights),)
         value, gradients = gradient((tensor(x), labels, *extra), tensor(case.loss.l2))
         optimizer.learning_rate = rate
-        _apply(optimizer, gradients, list(variables.values()))
+        optimizer.apply_gradients(zip(gradients, variables.values(), strict=True))
         named = dict(zip(variables, gradients, strict=True))
         state = _state(case, optimizer, variables, line)
         recorder.step(float(value.numpy()), _arrays(named), _arrays(variables), state)
@@ -142,12 +147,17 @@ def _fit(case: Case) -> Trace:
     recorder.start(_arrays(variables))
     classes = case.loss.class_weights and dict(enumerate(case.loss.class_weights))
     for step, rate in enumerate(case.rates):
-        x, y, weights = (None if part is None else part for part in case.batch(step))
         model.optimizer.learning_rate = rate
-        seen = model.train_on_batch(x, y, sample_weight=weights, class_weight=classes)
+        seen = model.train_on_batch(*case.batch(step), class_weight=classes)
         state = _state(case, model.optimizer, variables, "current")
         recorder.step(float(seen), {}, _arrays(variables), state)
     return recorder.trace()
+
+
+def _reason(message: str) -> str:
+    """Return the sentence of an error of TensorFlow that says what is wrong."""
+    told = message.split("\n\t [[")[0].strip()  # the node follows
+    return told.split("\n\n")[-1].splitlines()[0]
 
 
 def _accepted(make: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:
@@ -215,7 +225,8 @@ def _gradient(
                 value += tf.add_n(model.losses)
         return value, tape.gradient(value, model.trainable_variables)
 
-    return model, tf.function(gradient, input_signature=(batch, tf.TensorSpec([], dtype)))
+    signature = (batch, tf.TensorSpec([], dtype))
+    return model, tf.function(gradient, input_signature=signature, autograph=False)
 
 
 def _start(model: Any, case: Case) -> Variables:
@@ -232,9 +243,11 @@ def _start(model: Any, case: Case) -> Variables:
 
 def _optimizer(case: Case, line: str) -> Any:
     optimizer, clip = case.optimizer, case.clip
-    arguments = {ARGUMENTS.get(name, name): value for name, value in optimizer.arguments.items()}
-    if line == "legacy":
-        arguments.pop("weight_decay", None)
+    arguments = {
+        ARGUMENTS.get(name, name): value
+        for name, value in optimizer.arguments.items()
+        if name not in ABSENT[line]
+    }
     if clip is not None:
         arguments[CLIPS[clip.kind]] = clip.limit
     arguments["learning_rate"] = case.rates[0]
@@ -242,15 +255,6 @@ def _optimizer(case: Case, line: str) -> Any:
     if line == "current" and not optimizer.decay_biases:
         made.exclude_from_weight_decay(var_names=["bias"])
     return made
-
-
-def _apply(optimizer: Any, gradients: list[Any], variables: list[Any]) -> None:
-    try:
-        optimizer.apply_gradients(zip(gradients, variables, strict=True))
-    except tf.errors.InvalidArgumentError as error:
-        if "No OpKernel was registered" not in error.message:
-            raise
-        raise Refused(error.message.splitlines()[0]) from error
 
 
 def _batch(case: Case, step: int) -> tuple[Array, Array, Array | None]:
@@ -267,26 +271,24 @@ def _state(
     case: Case, optimizer: Any, variables: Variables, line: str
 ) -> dict[str, dict[str, Array]]:
     given = case.optimizer.hyperparameters()
+    # The current SGD has a slot for momentum even where there is none.
+    off = {"momentum": not given.get("momentum"), "mean": not given.get("centered")}
+    places = {
+        slot: place
+        for slot, place in SLOTS[line][case.optimizer.name].items()
+        if not off.get(slot, False)
+    }
+    if line == "legacy":
+        return {
+            slot: _arrays({name: optimizer.get_slot(v, place) for name, v in variables.items()})
+            for slot, place in places.items()
+        }
     # A current optimizer's variable is called slot/layer/parameter, a scope before it or not.
-    held = {} if line == "legacy" else {_tail(v.name): v for v in optimizer.variables}
-    state = {}
-    for slot, place in SLOTS[line][case.optimizer.name].items():
-        # The current SGD has the slot whether there is momentum or not.
-        if (slot == "momentum" and not given["momentum"]) or (
-            slot == "mean" and not given["centered"]
-        ):
-            continue
-        state[slot] = _arrays(
-            {
-                name: held[f"{place}/{variable.name}"] if held else optimizer.get_slot(variable, place)
-                for name, variable in variables.items()
-            }
-        )
-    return state
-
-
-def _tail(name: str) -> str:
-    return "/".join(name.split("/")[-3:])
+    held = {"/".join(v.name.split("/")[-3:]): v for v in optimizer.variables}
+    return {
+        slot: _arrays({name: held[f"{place}/{v.name}"] for name, v in variables.items()})
+        for slot, place in places.items()
+    }
 
 
 def _arrays(tensors: Variables) -> dict[str, Array]:

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn, optim
 
-from parity.case import LEAKY_SLOPE, Case, Clip, Layer, Loss
+from parity.case import LEAKY_SLOPE, Case, Clip, Loss
 from parity.lanes import Refused
 from parity.trace import Recorder, Trace
 
@@ -119,7 +119,7 @@ def _layers(case: Case, dtype: Any) -> list[tuple[Any, Any]]:
     layers = []
     features = case.x.shape[1]
     for number, layer in enumerate(case.layers):
-        linear = _linear(features, layer, dtype)
+        linear = nn.Linear(features, layer.units, bias=layer.bias, dtype=dtype)
         with torch.no_grad():
             linear.weight.copy_(torch.tensor(case.weights[f"layer{number}/kernel"].T))
             if layer.bias:
@@ -129,12 +129,8 @@ def _layers(case: Case, dtype: Any) -> list[tuple[Any, Any]]:
     return layers
 
 
-def _linear(features: int, layer: Layer, dtype: Any) -> Any:
-    return nn.Linear(features, layer.units, bias=layer.bias, dtype=dtype)
-
-
 def _parameters(layers: list[tuple[Any, Any]]) -> Tensors:
-    weights = {}
+    weights: Tensors = {}
     for number, (linear, _) in enumerate(layers):
         weights[f"layer{number}/kernel"] = linear.weight
         if linear.bias is not None:
@@ -162,8 +158,9 @@ def _optimizer(case: Case, weights: Tensors, mode: str) -> Any:
 
 @functools.cache
 def _default_betas(name: str) -> tuple[float, float]:
-    betas: tuple[float, float] = inspect.signature(OPTIMIZERS[name].build).parameters["betas"].default
-    return betas
+    parameters = inspect.signature(OPTIMIZERS[name].build).parameters
+    beta1, beta2 = parameters["betas"].default
+    return beta1, beta2
 
 
 def _groups(weights: Tensors, *, decay_biases: bool) -> list[Any]:

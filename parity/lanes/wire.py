@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import struct
 from collections.abc import Callable
 from typing import Any
@@ -48,7 +49,8 @@ def read(source: Callable[[int], bytes]) -> Any:
         raise WireError("the message ends too early")
     try:
         return _fill(json.loads(header), payload)
-    except (UnicodeDecodeError, json.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+    # What json, NumPy and Python say of text, types, shapes and depths that nobody packed.
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError, SyntaxError) as error:
         raise WireError(f"damaged message: {error}") from error
 
 
@@ -77,7 +79,7 @@ def _fill(value: Any, payload: bytes) -> Any:
             dtype = np.dtype(kind)
             if dtype.char not in KINDS:
                 raise WireError(f"an array of {dtype} cannot cross")
-            count = int(np.prod(shape, dtype=np.int64))
+            count = math.prod(shape)
             return np.frombuffer(payload, dtype, count, offset).reshape(shape)
         return {key: _fill(item, payload) for key, item in value.items()}
     if isinstance(value, list):

@@ -176,7 +176,7 @@ def _listening() -> Iterator[list[str]]:
         logged.append(f"log: {_text(record)}")
         return False  # nothing is left to emit
 
-    listener = logging.Handler()
+    listener = logging.Handler(logging.INFO)  # below that frameworks talk to themselves
     listener.addFilter(hear)
     # The root's handlers do not hear loggers such as torch's, which do not propagate.
     known = list(logging.root.manager.loggerDict.values())

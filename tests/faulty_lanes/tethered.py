@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import threading
 from pathlib import Path
 
@@ -17,6 +18,9 @@ TETHER = Path(os.environ["FAULTY_TETHER"]).open("w")  # noqa: SIM115  # held unt
 def train(case: Case, mode: str) -> Trace:
     TETHER.write(f"{mode}\n")
     TETHER.flush()
+    if mode == "child":
+        os.set_inheritable(TETHER.fileno(), True)
+        subprocess.Popen(["sleep", "1000"], close_fds=False)
     if mode == "hang":
         threading.Event().wait()
     return untrained(case)

@@ -1,0 +1,48 @@
+"""The dials: named conventions on which implementations differ, and what the textbook does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from parity.precision import representable
+
+Dials = Mapping[str, Any]
+
+# What every dial is set to in the textbook, and what else implementations are known to do.
+DIALS: Mapping[str, tuple[Any, ...]] = {
+    # eps beside the root of the corrected moment, of the uncorrected one (Kingma's eps-hat), or
+    # inside the root.
+    "eps": ("after", "hat", "inside"),
+    "weight_decay": ("coupled", "decoupled"),
+    # 1 - beta and the like, and the bias corrections: computed in double, then rounded; from start
+    # to end in the lane's precision; or in float32 whatever the lane's precision.
+    "constants": ("double", "working", "float32"),
+    "correction": ("double", "working", "float32"),
+    # The numbers that are rounded to float32 before anything is computed with them, in float64
+    # runs too: hyperparameters and constants by name, `beta1**t` for what the bias correction sees.
+    "rounded": ((),),
+    # lr multiplies the momentum buffer, or enters it (and there with its sign: `velocity`).
+    "momentum": ("outside", "inside", "velocity"),
+    "dampening": ("after first", "always"),
+    "amsgrad_maximum": ("raw", "corrected"),
+    "threshold": ("above", "from"),
+    "nadam": ("schedule", "plain"),
+    # The running product of mu_t is kept in double, or in a float32 whatever the lane's dtype.
+    "mu_product": ("double", "float32"),
+    "first_square": (0.0, 1.0),
+    "clip_eps": (0.0, 1e-6),
+    # A hyperparameter that the lane fixes.
+    "momentum_decay": (None,),
+    # Losses and activations.
+    "sum": ("elements", "row means"),
+    "class_weights": ("row", "class"),
+    "class_weights_divisor": ("count", "weights"),
+    "leaky_relu_at_zero": ("slope", "one"),
+    "softplus_threshold": (None, 20.0),
+}
+
+
+def held(value: float, name: str, dials: Dials) -> float:
+    """Return a number as the lane holds it: rounded to float32 where the dials say so."""
+    return float(representable(value, "float32")) if name in dials.get("rounded", ()) else value

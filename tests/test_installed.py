@@ -1,0 +1,119 @@
+"""Lanes are found by name, pattern, file or entry point, and asked without importing anything."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import subprocess
+import sys
+from importlib.metadata import EntryPoint, EntryPoints
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from parity.lanes import Lane, installed
+
+FAULTY = Path(__file__).with_name("faulty_lanes")
+CATALOG = (
+    Lane("torch", "parity.lanes.torch", packages=("torch",)),
+    Lane("torch:foreach", "parity.lanes.torch", "foreach", packages=("torch",)),
+    Lane("torch:fused", "parity.lanes.torch", "fused", packages=("torch",)),
+    Lane("keras@jax", "parity.lanes.keras", packages=("keras", "numpy")),
+    Lane("keras@torch:fit", "parity.lanes.keras", "fit", packages=("numpy.linalg",)),
+)
+
+
+@pytest.fixture(autouse=True)
+def catalog(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(installed, "LANES", CATALOG)
+
+
+@pytest.mark.parametrize(
+    ("selection", "names"),
+    [
+        ("torch", ["torch"]),
+        ("torch:*", ["torch:foreach", "torch:fused"]),
+        ("torch*", ["torch", "torch:foreach", "torch:fused"]),
+        ("keras@*", ["keras@jax", "keras@torch:fit"]),
+        ("keras", ["keras@jax", "keras@torch:fit"]),
+        (" keras@jax , torch,keras@jax,", ["keras@jax", "torch"]),
+        ("*", [lane.name for lane in CATALOG]),
+    ],
+)
+def test_a_selection_names_lanes(selection: str, names: list[str]) -> None:
+    assert [lane.name for lane in installed.load_lanes(selection)] == names
+
+
+@pytest.mark.parametrize("selection", ["pytorch", "torch,pytorch", "jax:*"])
+def test_an_unknown_name_is_answered_with_the_choices(selection: str) -> None:
+    choices = "torch, torch:foreach, torch:fused, keras@jax, keras@torch:fit"
+    unknown = selection.rpartition(",")[2]
+    with pytest.raises(ValueError, match="expected one of") as failure:
+        installed.load_lanes(selection)
+    assert str(failure.value) == f"expected one of {choices}, got {unknown!r}"
+
+
+def test_an_empty_selection_is_answered_with_the_choices() -> None:
+    with pytest.raises(ValueError, match=r"expected one of torch, .* got ','"):
+        installed.load_lanes(",")
+
+
+def test_a_file_is_asked_for_its_lanes() -> None:
+    path = FAULTY / "described.py"
+    mine, slow = installed.load_lanes(str(path))
+    offered = {"sgd": ("momentum", "nesterov"), "adam": ()}
+    assert mine == Lane("mine", str(path), optimizers=offered, packages=("numpy",))
+    assert slow == Lane(
+        "mine:slow", str(path), "slow", optimizers=offered, pace=0.25, environment={"A": "1"}
+    )
+
+
+def test_a_file_that_cannot_be_asked_is_an_error() -> None:
+    with pytest.raises(ValueError, match=r"faults\.py has no lanes: AttributeError"):
+        installed.load_lanes(str(FAULTY / "faults.py"))
+    with pytest.raises(ValueError, match=r"nowhere\.py: no such file"):
+        installed.load_lanes("nowhere.py")
+
+
+def test_an_entry_point_is_asked_for_its_lanes(monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = EntryPoint("outside", "described", "parity.lanes")
+    monkeypatch.setattr(
+        importlib.metadata, "entry_points", lambda group: EntryPoints([entry]).select(group=group)
+    )
+    monkeypatch.setenv("PYTHONPATH", str(FAULTY))
+    assert [lane.name for lane in installed.load_lanes("outside")] == ["mine", "mine:slow"]
+    with pytest.raises(ValueError, match=r"keras@torch:fit, outside, got 'inside'"):
+        installed.load_lanes("inside")
+
+
+def test_what_is_missing_is_named_with_how_to_get_it() -> None:
+    assert installed.missing(Lane("a", "a", packages=("numpy", "sys"))) is None
+    nobody = Lane("a", "a", packages=("numpy", "parity_of_nobody.part"))
+    expected = "parity_of_nobody is not installed (pip install parity_of_nobody)"
+    assert installed.missing(nobody) == expected
+
+
+def test_a_framework_is_an_extra_of_parity(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    expected = 'torch is not installed (pip install "parity[torch]")'
+    assert installed.missing(CATALOG[0]) == expected
+
+
+def test_versions_are_those_of_the_distributions() -> None:
+    found = installed.versions()
+    assert found["numpy"] == np.__version__
+    assert found["python"] == sys.version.split()[0]
+    assert list(found)[:2] == ["python", "numpy"]
+
+
+def test_asking_imports_no_framework() -> None:
+    program = (
+        "import sys; from parity.lanes.installed import *; from parity.lanes.catalog import LANES;"
+        "versions(); print([missing(lane) for lane in LANES] and '', *sys.modules)"
+    )
+    command = [sys.executable, "-c", program]
+    root = {"PYTHONPATH": str(FAULTY.parents[1])}
+    seen = subprocess.run(command, env=root, capture_output=True, text=True, check=True)
+    frameworks = {"torch", "tensorflow", "keras", "tf_keras", "jax", "optax"}
+    assert not frameworks & set(seen.stdout.split())

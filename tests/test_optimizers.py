@@ -1,0 +1,422 @@
+"""Every update rule, at every setting of its dials, is its formula written out in 80 digits.
+
+The formulas below are transcribed from the sources that the rules name, one weight at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+from exact import check, numbers
+from mpmath import mp, mpf
+
+from parity import bounds
+from parity.bounds import ARITHMETICS, DOUBLE, Array, Bounded
+from parity.case import OPTIMIZERS
+from parity.dials import DIALS
+from parity.optimizers import RULES, Run, decay
+from parity.precision import representable
+
+STEPS = 8
+State = dict[str, Any]
+Formula = Callable[["Settings", State, Any, Any, int], Any]
+
+
+class Settings:
+    """Hyperparameters as mpf, and the dials as the textbook or a case has them."""
+
+    def __init__(self, arguments: Mapping[str, Any], dials: Mapping[str, Any], lr: float) -> None:
+        self.arguments = arguments
+        self.dials = dials
+        self.lr = self.held("lr", lr)
+
+    def __getattr__(self, name: str) -> Any:
+        value = self.arguments[name]
+        return value if isinstance(value, bool) else self.held(name, value)
+
+    def held(self, name: str, value: float) -> Any:
+        single = name in self.dials.get("rounded", ())
+        return mpf(float(representable(value, "float32"))) if single else mpf(value)
+
+    def base(self, name: str) -> Any:
+        """Return a beta as the bias correction sees it."""
+        return self.held(f"{name}**t", self.arguments[name])
+
+    def dial(self, name: str, textbook: Any = None) -> Any:
+        return self.dials.get(name, textbook or DIALS[name][0])
+
+
+def sgd(s: Settings, state: State, w: Any, g: Any, t: int) -> Any:
+    """Sutskever et al. 2013, as torch.optim.SGD documents it; Keras's velocity."""
+    if not s.momentum:
+        return w - s.lr * g
+    undamped = t == 1 and s.dial("dampening") == "after first"
+    share = mpf(1) if undamped else 1 - s.dampening
+    if s.dial("momentum") == "velocity":
+        last = state.get("momentum", mpf(0))
+        state["momentum"] = velocity = s.momentum * last - share * s.lr * g
+        return w + (s.momentum * velocity - s.lr * g if s.nesterov else velocity)
+    inside = s.dial("momentum") == "inside"
+    push = s.lr * g if inside else g
+    state["momentum"] = b = s.momentum * state.get("momentum", mpf(0)) + share * push
+    direction = push + s.momentum * b if s.nesterov else b
+    return w - (direction if inside else s.lr * direction)
+
+
+def moments(s: Settings, state: State, g: Any, t: int) -> tuple[Any, Any, Any, Any]:
+    """Return m and v after this step, and what corrects their bias."""
+    state["m"] = s.beta1 * state.get("m", mpf(0)) + (1 - s.beta1) * g
+    state["v"] = s.beta2 * state.get("v", mpf(0)) + (1 - s.beta2) * g**2
+    return state["m"], state["v"], 1 - s.base("beta1") ** t, 1 - s.base("beta2") ** t
+
+
+def root(s: Settings, v: Any, correction: Any, textbook: str = "after") -> Any:
+    """Return what Adam divides by."""
+    return {
+        "after": lambda: mp.sqrt(v / correction) + s.eps,
+        "hat": lambda: (mp.sqrt(v) + s.eps) / mp.sqrt(correction),
+        "inside": lambda: mp.sqrt(v / correction + s.eps),
+    }[s.dial("eps", textbook)]()
+
+
+def adam(s: Settings, state: State, w: Any, g: Any, t: int) -> Any:
+    """Kingma and Ba 2015, algorithm 1; with eps-hat as at the end of section 2."""
+    m, v, first, second = moments(s, state, g, t)
+    return w - s.lr * (m / first) / root(s, v, second)
+
+
+def amsgrad(s: Settings, state: State, w: Any, g: Any, t: int) -> Any:
+    """Reddi et al. 2018, corrected for bias as in torch or in optax."""
+    m, v, first, second = moments(s, state, g, t)
+    corrected = s.dial("amsgrad_maximum") == "corrected"
+    state["v_max"] = top = max(state.get("v_max", mpf(0)), v / second if corrected else v)
+    return w - s.lr * (m / first) / root(s, top, mpf(1) if corrected else second)
+
+
+def adamax(s: Settings, state: State, w: Any, g: Any, t: int) -> Any:
+    """Kingma and Ba 2015, algorithm 2, with torch's eps or with Keras's."""
+    hat = s.dial("eps") == "hat"
+    state["m"] = m = s.beta1 * state.get("m", mpf(0)) + (1 - s.beta1) * g
+    state["u"] = u = max(s.beta2 * state.get("u", mpf(0)), abs(g) if hat else abs(g) + s.eps)
+    return w - s.lr / (1 - s.base("beta1") ** t) * m / (u + s.eps if hat else u)
+
+
+def nadam(s: Settings, state: State, w: Any, g: Any, t: int) -> Any:
+    """Dozat 2016, with torch's schedule or none."""
+    m, v, first, second = moments(s, state, g, t)
+    if s.dial("nadam") == "plain":
+        mean = s.beta1 * m / (1 - s.base("beta1") ** (t + 1)) + (1 - s.beta1) * g / first
+        return w - s.lr * mean / root(s, v, second)
+    fixed = s.dials.get("momentum_decay")
+    psi = s.momentum_decay if fixed is None else mpf(fixed)
+    mu, ahead = (s.beta1 * (1 - s.held("0.96", 0.96) ** (step * psi) / 2) for step in (t, t + 1))
+    product = mu * state.get("mu_product", mpf(1))
+    if s.dial("mu_product") == "float32":
+        short = mpf(float(representable(float(mu), "float32"))) * state.get("mu_product", mpf(1))
+        product = mpf(float(representable(float(short), "float32")))
+    state["mu_product"] = product
+    mean = ahead * m / (1 - product * ahead) + (1 - mu) * g / (1 - product)
+    return w - s.lr * mean / root(s, v, second)
+
+
+def radam(s: Settings, state: State, w: Any, g: Any, t: int) -> Any:
+    """Liu et al. 2020, algorithm 2, with eps as in torch or in optax."""
+    m, v, first, second = moments(s, state, g, t)
+    beta2 = s.base("beta2")
+    limit = 2 / (1 - beta2) - 1
+    rho = limit - 2 * t * beta2**t / (1 - beta2**t)
+    if rho <= 5:
+        return w - s.lr * m / first
+    r = mp.sqrt((rho - 4) * (rho - 2) * limit / ((limit - 4) * (limit - 2) * rho))
+    return w - s.lr * (m / first) * r / root(s, v, second, "hat")
+
+
+def rmsprop(s: Settings, state: State, w: Any, g: Any, t: int) -> Any:
+    """Tieleman and Hinton 2012; centered, Graves 2013."""
+    start = mpf(s.dial("first_square"))
+    state["v"] = s.rho * state.get("v", start) + (1 - s.rho) * g**2
+    square = state["v"]
+    if s.centered:
+        state["mean"] = s.rho * state.get("mean", mpf(0)) + (1 - s.rho) * g
+        square = square - state["mean"] ** 2
+    inside = s.dial("eps") == "inside"
+    scaled = g / (mp.sqrt(square + s.eps) if inside else mp.sqrt(square) + s.eps)
+    if not s.momentum:
+        return w - s.lr * scaled
+    where = s.dial("momentum")
+    gain = {"outside": mpf(1), "inside": s.lr, "velocity": -s.lr}[where]
+    state["momentum"] = b = s.momentum * state.get("momentum", mpf(0)) + gain * scaled
+    return w - {"outside": s.lr, "inside": mpf(1), "velocity": mpf(-1)}[where] * b
+
+
+def adagrad(s: Settings, state: State, w: Any, g: Any, t: int) -> Any:
+    """Duchi et al. 2011."""
+    state["sum"] = total = state.get("sum", s.initial_accumulator) + g**2
+    inside = s.dial("eps") == "inside"
+    return w - s.lr * g / (mp.sqrt(total + s.eps) if inside else mp.sqrt(total) + s.eps)
+
+
+def adadelta(s: Settings, state: State, w: Any, g: Any, t: int) -> Any:
+    """Zeiler 2012, algorithm 1."""
+    state["v"] = s.rho * state.get("v", mpf(0)) + (1 - s.rho) * g**2
+    last = state.get("delta", mpf(0))
+    step = mp.sqrt(last + s.eps) / mp.sqrt(state["v"] + s.eps) * g
+    state["delta"] = s.rho * last + (1 - s.rho) * step**2
+    return w - s.lr * step
+
+
+def lion(s: Settings, state: State, w: Any, g: Any, t: int) -> Any:
+    """Chen et al. 2023, algorithm 2."""
+    last = state.get("m", mpf(0))
+    direction = mp.sign(s.beta1 * last + (1 - s.beta1) * g)
+    state["m"] = s.beta2 * last + (1 - s.beta2) * g
+    return w - s.lr * direction
+
+
+FORMULAS: Mapping[str, Formula] = {
+    "sgd": sgd,
+    "adam": adam,
+    "adamw": adam,
+    "amsgrad": amsgrad,
+    "adamax": adamax,
+    "nadam": nadam,
+    "radam": radam,
+    "rmsprop": rmsprop,
+    "adagrad": adagrad,
+    "adadelta": adadelta,
+    "lion": lion,
+}
+
+# What each optimizer is called with; betas for which a few steps get past every threshold.
+MOMENTS = {"beta1": 0.85, "beta2": 0.9, "eps": 1e-3}
+ARGUMENTS: Mapping[str, tuple[dict[str, Any], ...]] = {
+    "sgd": (
+        {},
+        {"momentum": 0.9},
+        {"momentum": 0.9, "dampening": 0.3},
+        {"momentum": 0.9, "nesterov": True},
+    ),
+    "adam": ({}, MOMENTS),
+    "adamw": ({}, MOMENTS),
+    "amsgrad": ({}, MOMENTS),
+    "adamax": ({}, MOMENTS),
+    "nadam": ({}, {**MOMENTS, "momentum_decay": 0.1}),
+    "radam": ({}, MOMENTS),
+    "rmsprop": (
+        {},
+        {"rho": 0.9, "eps": 1e-3},
+        {"rho": 0.9, "eps": 1e-3, "momentum": 0.8},
+        {"rho": 0.9, "eps": 1e-3, "centered": True},
+        {"rho": 0.9, "eps": 1e-3, "centered": True, "momentum": 0.8},
+    ),
+    "adagrad": ({}, {"eps": 1e-3, "initial_accumulator": 0.1}),
+    "adadelta": ({}, {"rho": 0.8, "eps": 1e-3}),
+    "lion": ({}, {"beta1": 0.8, "beta2": 0.95}),
+}
+# No lane is known to round momentum_decay by itself.
+ROUNDED = {
+    name: tuple(argument for argument in known if argument != "momentum_decay")
+    for name, known in OPTIMIZERS.items()
+}
+# The dials that each rule has, and on which of the calls above they matter.
+ADAMS = ("adam", "adamw", "amsgrad", "nadam", "radam")
+TURNED: tuple[tuple[str, str, Any, Callable[[Mapping[str, Any]], Any]], ...] = (
+    *((name, "eps", where, bool) for name in ADAMS for where in ("after", "hat", "inside")),
+    ("adamax", "eps", "hat", bool),
+    *((name, "eps", "inside", bool) for name in ("rmsprop", "adagrad")),
+    ("sgd", "momentum", "inside", lambda a: a.get("momentum")),
+    ("sgd", "momentum", "velocity", lambda a: a.get("momentum")),
+    ("sgd", "dampening", "always", lambda a: a.get("dampening")),
+    ("amsgrad", "amsgrad_maximum", "corrected", bool),
+    ("nadam", "nadam", "plain", bool),
+    ("nadam", "mu_product", "float32", bool),
+    ("nadam", "momentum_decay", 1.0, bool),
+    ("rmsprop", "momentum", "inside", lambda a: a.get("momentum")),
+    ("rmsprop", "momentum", "velocity", lambda a: a.get("momentum")),
+    ("rmsprop", "first_square", 1.0, bool),
+    *((name, "rounded", ROUNDED[name], bool) for name in OPTIMIZERS),
+    *((name, "rounded", ("beta1**t", "beta2**t"), bool) for name in (*ADAMS, "adamax")),
+    ("nadam", "rounded", ("0.96",), bool),
+)
+Call = tuple[str, dict[str, Any], dict[str, Any]]
+TEXTBOOK: list[Call] = [(name, a, {}) for name, calls in ARGUMENTS.items() for a in calls]
+DECAYED: list[Call] = [
+    (name, {**ARGUMENTS[name][-1], "weight_decay": 0.1}, {"weight_decay": kind})
+    for name in OPTIMIZERS
+    for kind in ("coupled", "decoupled")
+]
+WITH_DIALS: list[Call] = [
+    (name, arguments, {dial: value})
+    for name, dial, value, matters in TURNED
+    for arguments in ARGUMENTS[name]
+    if matters(arguments)
+]
+
+
+def called(call: Call) -> str:
+    name, arguments, dials = call
+    given = [f"{key}={value}" for key, value in {**arguments, **dials}.items()]
+    return " ".join([name, *given])
+
+
+def data() -> tuple[Array, Array, Array, Array]:
+    """Return weights and gradients of each step, learning rates, and which weights decay.
+
+    Gradients fall from step to step for some, are below eps for some, and zero for one.
+    """
+    rng = np.random.default_rng(5)
+    scale = np.array([1.0, 1.0, 100.0, 1e-3, 1e-6, 0.0])
+    g = rng.standard_normal((STEPS, 6)) * scale
+    g[:, 1] *= 0.1 ** np.arange(STEPS)
+    w = rng.standard_normal((STEPS, 6))
+    return w, g, rng.uniform(0.01, 0.2, STEPS), np.array([1.0, 1.0, 0.0, 1.0, 0.0, 1.0])
+
+
+def rule(call: Call, like: Any) -> list[tuple[Any, dict[str, Any]]]:
+    """Return the oracle's weights and slots after each step; with bounds if `like` has them."""
+    name, arguments, dials = call
+    w, g, rates, decayed = data()
+    run = Run({**OPTIMIZERS[name], **arguments}, dials, like, decayed)
+    after = []
+    for step in range(STEPS):
+        run.lr = run.number(float(rates[step]), "lr")
+        now = [
+            bounds.exactly(x[step], like) if isinstance(like, Bounded) else x[step] for x in (w, g)
+        ]
+        moved = RULES[name](run, *decay(run, name, *now), step + 1)
+        after.append((moved, dict(run.state)))
+    return after
+
+
+def formula(call: Call) -> list[tuple[list[Any], dict[str, list[Any]]]]:
+    """Return the transcription's weights and slots after each step."""
+    name, arguments, dials = call
+    w, g, rates, decayed = data()
+    states: list[State] = [{} for _ in decayed]
+    textbook = "decoupled" if name in ("adamw", "lion") else "coupled"
+    after = []
+    for step, lr in enumerate(rates.tolist()):
+        s = Settings({**OPTIMIZERS[name], **arguments}, dials, lr)
+        weights = []
+        for item, (weight, gradient) in enumerate(
+            zip(numbers(w[step]), numbers(g[step]), strict=True)
+        ):
+            if s.weight_decay and decayed[item]:
+                if dials.get("weight_decay", textbook) == "coupled":
+                    gradient = gradient + s.weight_decay * weight
+                else:
+                    weight = weight * (1 - s.lr * s.weight_decay)
+            weights.append(FORMULAS[name](s, states[item], weight, gradient, step + 1))
+        slots = {slot: [state[slot] for state in states] for slot in states[0]}
+        after.append((weights, slots))
+    return after
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> Iterator[None]:
+    with np.errstate(all="ignore"):
+        yield
+
+
+calls = pytest.mark.parametrize("call", [*TEXTBOOK, *DECAYED, *WITH_DIALS], ids=called)
+LIKE = bounds.exact(np.zeros(6), DOUBLE)
+
+
+def test_every_optimizer_has_a_rule_and_a_formula() -> None:
+    assert set(RULES) == set(FORMULAS) == set(ARGUMENTS) == set(OPTIMIZERS)
+
+
+@calls
+def test_a_rule_is_its_formula(call: Call) -> None:
+    for (w, slots), (exact_w, exact_slots) in zip(rule(call, LIKE), formula(call), strict=True):
+        check(w, exact_w)
+        assert set(slots) == set(exact_slots) - {"mu_product"}
+        for slot, value in slots.items():
+            check(value, exact_slots[slot])
+
+
+@calls
+def test_bounds_do_not_change_what_a_rule_gives(call: Call) -> None:
+    for (w, slots), (bounded_w, bounded_slots) in zip(
+        rule(call, np.zeros(6)), rule(call, LIKE), strict=True
+    ):
+        assert (np.abs(w - bounded_w.value) <= bounded_w.error).all()
+        for slot, value in slots.items():
+            wide = bounded_slots[slot]
+            assert (np.abs(value - wide.value) <= wide.error).all()
+
+
+# With a tiny eps, or at the textbook's own setting, there is nothing to see.
+SEEN = [
+    (name, arguments, dials)
+    for name, arguments, dials in WITH_DIALS
+    if arguments and dials.get("eps") != ("hat" if name == "radam" else "after")
+]
+
+
+@pytest.mark.parametrize("call", SEEN, ids=called)
+def test_a_turned_dial_is_seen(call: Call) -> None:
+    name, arguments, _ = call
+    for textbook, turned in zip(rule((name, arguments, {}), LIKE), rule(call, LIKE), strict=True):
+        for one, other in zip(tensors(textbook), tensors(turned), strict=True):
+            if (np.abs(one.value - other.value) > one.error + other.error).any():
+                return
+    pytest.fail("no weight and no slot is beyond its bound at any step")
+
+
+def tensors(after: tuple[Any, dict[str, Any]]) -> list[Any]:
+    return [after[0], *after[1].values()]
+
+
+@pytest.mark.parametrize("dial", ["constants", "correction"])
+@pytest.mark.parametrize("setting", ["working", "float32"])
+@pytest.mark.parametrize("name", ["adam", "nadam", "radam", "rmsprop", "lion"])
+def test_constants_in_working_precision_are_those_of_rounded_hyperparameters(
+    name: str, setting: str, dial: str
+) -> None:
+    like = bounds.exact(np.zeros(6), ARITHMETICS["float32"])
+    names = OPTIMIZERS[name] if dial == "constants" else ("beta1**t", "beta2**t")
+    names = (*names, "lr", "0.96") if dial == "constants" else names
+    arguments = {key: value for key, value in MOMENTS.items() if key in OPTIMIZERS[name]}
+    working = rule((name, arguments, {dial: setting}), like)
+    rounded = rule((name, arguments, {"rounded": names}), like)
+    for (w, slots), (wanted, wanted_slots) in zip(working, rounded, strict=True):
+        assert np.array_equal(w.value, wanted.value)
+        for slot, value in slots.items():
+            assert np.array_equal(value.value, wanted_slots[slot].value)
+
+
+def test_an_accumulator_that_the_lane_cannot_represent_starts_rounded() -> None:
+    like = bounds.exact(np.zeros(6), ARITHMETICS["float32"])
+    (_, slots), *_ = rule(("adagrad", {"initial_accumulator": 0.1}, {}), like)
+    still = slots["sum"]
+    assert abs(float(representable(0.1, "float32")) - still.value[-1]) <= still.error[-1]
+
+
+def test_an_optimizer_that_divides_zero_by_zero_is_not_judged() -> None:
+    w, _, _, decayed = data()
+    for name in ("adagrad", "rmsprop", "adam", "adamax"):
+        run = Run({**OPTIMIZERS[name], "eps": 0.0}, {}, LIKE, decayed)
+        run.lr = run.number(0.1, "lr")
+        moved = RULES[name](run, bounds.exact(w[0], DOUBLE), bounds.exact(np.zeros(6), DOUBLE), 1)
+        assert not np.isfinite(moved.error).any()
+
+
+def test_a_variance_that_may_be_negative_is_not_judged() -> None:
+    like = bounds.exact(np.zeros(6), ARITHMETICS["float32"])
+    w, g, _, decayed = data()
+    run = Run({**OPTIMIZERS["rmsprop"], "rho": 0.0, "centered": True}, {}, like, decayed)
+    run.lr = run.number(0.1, "lr")
+    single = [bounds.exact(representable(x[0], "float32"), like.arithmetic) for x in (w, g)]
+    moved = RULES["rmsprop"](run, *single, 1)
+    assert np.isinf(moved.error[:5]).all()
+    assert moved.error[5] == 0
+
+
+def test_a_weight_without_gradient_is_not_moved_and_rounds_nothing() -> None:
+    for name in set(OPTIMIZERS) - {"adamw"}:
+        (moved, _), *_ = rule((name, {}, {}), LIKE)
+        assert (moved.value[-1], moved.error[-1]) == (data()[0][0, -1], 0)
