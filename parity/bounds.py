@@ -280,8 +280,7 @@ def sign(x: Value) -> Value:
     """Return -1, 0 or 1; where x is within its error of zero, all three are allowed."""
     if not isinstance(x, Bounded):
         return np.sign(x)
-    open_ = ~(np.abs(x.value) > x.error) & (x.error != 0)
-    return Bounded(np.sign(x.value), np.where(open_, 2.0, 0.0), x.arithmetic)
+    return Bounded(np.sign(x.value), _either(x, 2.0), x.arithmetic)
 
 
 def not_negative(x: Value) -> Value:
@@ -296,9 +295,7 @@ def choose(x: Value, above: float, below: float, at_zero: float) -> Value:
     value = np.where(_plain(x) > 0, above, np.where(_plain(x) < 0, below, at_zero))
     if not isinstance(x, Bounded):
         return value
-    open_ = ~(np.abs(x.value) > x.error) & (x.error != 0)
-    error = np.where(open_, abs(above - below), 0.0)
-    return _constant(value, error, x)
+    return _constant(value, _either(x, abs(above - below)), x)
 
 
 def select(x: Value, above: Value, below: Value) -> Value:
@@ -311,6 +308,7 @@ def select(x: Value, above: Value, below: Value) -> Value:
     error = np.where(mask, a.error, b.error)
     # Pieces that meet: within its error of zero, x may follow either.
     either = np.maximum(a.error, b.error) + np.abs(a.value - b.value)
+    either = np.where(np.isfinite(x.error), either, np.inf)
     return Bounded(np.where(mask, a.value, b.value), np.where(near, either, error), a.arithmetic)
 
 
@@ -354,6 +352,13 @@ def move(weights: Value, step: Value) -> Value:
         return moved
     still = (_plain(step) == 0) & (_error(step) == 0)
     return Bounded(moved.value, np.where(still, _error(weights), moved.error), moved.arithmetic)
+
+
+def _either(x: Bounded, apart: float) -> Array:
+    """Return how far two results lie apart, where x decides between them within its error."""
+    near = ~(np.abs(x.value) > x.error) & (x.error != 0)
+    # An unknown x may be no number, and what it decides neither.
+    return np.where(near, np.where(np.isfinite(x.error), apart, np.inf), 0.0)
 
 
 def _constant(value: Array, error: Array, like: Bounded) -> Bounded:
@@ -419,13 +424,12 @@ def _pair(a: Value, b: Value) -> tuple[Bounded, Bounded]:
 
 
 def _cast(x: Value, arithmetic: Arithmetic) -> Bounded:
-    if not isinstance(x, Bounded):
-        x = Bounded(x, _ZERO, DOUBLE)
-    if x.arithmetic is arithmetic:
-        return x
-    if not x.value.ndim:
-        return _cast_number(float(x.value), float(x.error), arithmetic)
-    return _converted(x.value, x.error, arithmetic)
+    bounded = x if isinstance(x, Bounded) else exact(x, DOUBLE)
+    if bounded.arithmetic is arithmetic:
+        return bounded
+    if not bounded.value.ndim:
+        return _cast_number(float(bounded.value), float(bounded.error), arithmetic)
+    return _converted(bounded.value, bounded.error, arithmetic)
 
 
 @lru_cache(maxsize=4096)

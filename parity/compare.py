@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from parity.bounds import Array, Bounded
+from parity.bounds import ARITHMETICS, Array, Bounded
 from parity.case import Case
 from parity.oracle import Expected, follow, run_free
+from parity.precision import representable
 from parity.trace import Trace
 
 
@@ -83,6 +84,7 @@ class Verdict:
         return asdict(self)
 
 
+@np.errstate(all="ignore")  # what a lane got may be infinite or no number
 def judge(case: Case, trace: Trace, dials: Mapping[str, Any]) -> Verdict:
     """Return the verdict on `trace`, the oracle turned to `dials`."""
     expected = follow(case, trace, dials)
@@ -93,10 +95,9 @@ def judge(case: Case, trace: Trace, dials: Mapping[str, Any]) -> Verdict:
             reason=f"state: expected slots among {sorted(expected.state)}, got {unknown}",
         )
     counts: dict[Stage, Count] = {}
-    first: Divergence | None = None
+    first = _other_start(case, trace)
     for stage, tensor, seen, wanted, scale in _pairs(trace, expected):
-        with np.errstate(all="ignore"):
-            scores, abstained = _scores(seen, wanted, scale)
+        scores, abstained = _scores(seen, wanted, scale)
         counts[stage] = _counted(counts.get(stage, Count()), scores, abstained)
         found = _first(stage, tensor, seen, wanted, scores)
         if found is not None and (first is None or _order(found) < _order(first)):
@@ -107,6 +108,18 @@ def judge(case: Case, trace: Trace, dials: Mapping[str, Any]) -> Verdict:
         judged = any(count.judged for count in counts.values())
         status = Status.AGREE if judged else Status.ABSTAIN
     return Verdict(status, counts, first, _parted(case, trace, dials))
+
+
+def _other_start(case: Case, trace: Trace) -> Divergence | None:
+    """Return where the run did not start at the case's weights; all that follows would agree."""
+    for name, seen in trace.weights.items():
+        start = representable(case.weights[name], case.dtype)[None]
+        wanted = Bounded(start, np.zeros(start.shape), ARITHMETICS[case.dtype])
+        scores, _ = _scores(seen[:1], wanted, np.abs(start))
+        found = _first(Stage.FORWARD, f"{name} at the start", seen[:1], wanted, scores)
+        if found is not None:
+            return found
+    return None
 
 
 Pair = tuple[Stage, str, Array, Bounded, Array]
@@ -189,9 +202,8 @@ def _order(found: Divergence) -> tuple[int, int, float]:
 
 def _parted(case: Case, trace: Trace, dials: Mapping[str, Any]) -> float:
     free = run_free(case, dials).weights
-    with np.errstate(all="ignore"):
-        gap = _farthest([trace.weights[name][-1] - end[-1] for name, end in free.items()])
-        moved = _farthest([weights[-1] - weights[0] for weights in free.values()])
+    gap = _farthest([trace.weights[name][-1] - end[-1] for name, end in free.items()])
+    moved = _farthest([weights[-1] - weights[0] for weights in free.values()])
     return gap / moved if 0 < moved < np.inf else gap
 
 

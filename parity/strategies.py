@@ -143,7 +143,7 @@ def cases(
         # An adaptive optimizer is asked about gradients down to its eps; plain SGD would then
         # not move a weight by half a unit in its last place.
         scale=draw(st.sampled_from((1.0, 8.0, 0.125, *((2.0**-7, 2.0**-10) * adaptive)))),
-        start=draw(st.sampled_from((1.0, 32.0 if saturating else 0.25))),
+        start=draw(st.sampled_from((1.0, 32.0 if saturating else 0.25, 4.0))),
         grain=draw(st.sampled_from((3, 24, 24))),
         flaw=draw(st.sampled_from(FLAWS)),
         dtype=draw(st.sampled_from(dtypes)),

@@ -109,13 +109,16 @@ ARGUMENTS = (
     Fault("sample_weights ignored", FORWARD, SGD, ALL, given(runs.sample_weights_ignored)),
     Fault("delta ignored", FORWARD, SGD, VALUES, given(runs.loss(delta=1.0))),
     Fault("l2 ignored", FORWARD, SGD, ALL, given(runs.loss(l2=0.0))),
-    Fault("clipping by value ignored", STATE, ("sgd", "adam"), ALL, given(runs.not_clipped_by("value"))),
-    Fault("clipping by norm ignored", STATE, ("sgd", "adagrad"), ALL, given(runs.not_clipped_by("norm"))),
+    Fault("clipping by value ignored", STATE, ("sgd", "adam"), ALL,
+          given(runs.not_clipped_by("value"))),
+    Fault("clipping by norm ignored", STATE, ("sgd", "adagrad"), ALL,
+          given(runs.not_clipped_by("norm"))),
     Fault("clipping by global norm ignored", STATE, ("sgd", "lion"), ALL,
           given(runs.not_clipped_by("global_norm"))),
     Fault("sum taken for mean", FORWARD, SGD, ALL, given(runs.reduction("mean", "sum"))),
     Fault("mean taken for sum", FORWARD, SGD, ALL, given(runs.reduction("sum", "mean"))),
-    Fault("mean taken for half_mean", FORWARD, SGD, VALUES, given(runs.reduction("half_mean", "mean"))),
+    Fault("mean taken for half_mean", FORWARD, SGD, VALUES,
+          given(runs.reduction("half_mean", "mean"))),
 )
 
 RATES = (
@@ -127,7 +130,8 @@ RATES = (
           given(runs.rates(lambda r: (r[0],) * len(r)))),
     Fault("the rate ignored", UPDATE, EVERY, LINEAR,
           given(runs.rates(lambda r: (0.001,) * len(r)))),
-    Fault("half the rate", UPDATE, EVERY, SOFTMAX, given(runs.rates(lambda r: tuple(np.divide(r, 2))))),
+    Fault("half the rate", UPDATE, EVERY, SOFTMAX,
+          given(runs.rates(lambda r: tuple(np.divide(r, 2))))),
     Fault("the rate over the batch size", UPDATE, SGD, ALL,
           given(lambda case: replace(case, rates=tuple(
               rate / len(rows) for rate, rows in zip(case.rates, case.batches, strict=True))))),
@@ -183,7 +187,8 @@ ADAPTIVE = (
     Fault("the gradient taken for its mean", UPDATE, ADAM, ALL,
           ruled(rules.adam(lambda s, g, h, t: g / (
               np.sqrt(s["v"] / (1 - h["beta2"] ** t)) + h["eps"])))),
-    Fault("steps counted from two", UPDATE, BETAS, LINEAR, ruled(rules.step_number(lambda t: t + 1))),
+    Fault("steps counted from two", UPDATE, BETAS, LINEAR,
+          ruled(rules.step_number(lambda t: t + 1))),
     Fault("steps not counted", UPDATE, BETAS, LINEAR, ruled(rules.step_number(lambda t: 1))),
     Fault("steps counted per parameter", UPDATE, BETAS, MLP, ruled(rules.counted_per_tensor)),
     Fault("gradients not squared in v", STATE, ADAMS, ALL,
@@ -268,7 +273,8 @@ MOMENTUM = (
           ruled(rules.state_by_shape)),
     Fault("state as float32 in a float64 lane", STATE, ("adam", "rmsprop"), LINEAR,
           only("float64", ruled(rules.state_rounded("float32")))),
-    Fault("state as float16", STATE, ("sgd", "adam"), LINEAR, ruled(rules.state_rounded("float16"))),
+    Fault("state as float16", STATE, ("sgd", "adam"), LINEAR,
+          ruled(rules.state_rounded("float16"))),
     Fault("m reported as v", STATE, BETAS[:3], LINEAR, altered(runs.moments_exchanged)),
     Fault("float32 constants in a float64 lane", STATE, ("sgd", "adam", "rmsprop"), LINEAR,
           only("float64", given(runs.arguments(lambda h: {
@@ -285,7 +291,8 @@ DECAY = (
           ruled(rules.decay(lambda lr, rate: 1 - rate, weight_decay=0.0))),
     Fault("decay after the step", UPDATE, DECOUPLED, ALL,
           ruled(rules.decay(after=lambda lr, rate: 1 - lr * rate, weight_decay=0.0))),
-    Fault("decay twice", UPDATE, DECOUPLED, ALL, ruled(rules.decay(lambda lr, rate: 1 - lr * rate))),
+    Fault("decay twice", UPDATE, DECOUPLED, ALL,
+          ruled(rules.decay(lambda lr, rate: 1 - lr * rate))),
     Fault("decay grows coupled weights", STATE, COUPLED, LINEAR,
           ruled(rules.with_arguments(weight_decay=lambda h: -h["weight_decay"]))),
     Fault("half the coupled decay", STATE, COUPLED, LINEAR,
@@ -332,7 +339,8 @@ ELEMENTS = (
 )
 
 BATCHES = (
-    Fault("partial batch dropped", FORWARD, ("sgd", "adam"), ALL, given(runs.partial_batches_dropped)),
+    Fault("partial batch dropped", FORWARD, ("sgd", "adam"), ALL,
+          given(runs.partial_batches_dropped)),
     Fault("partial batch padded", FORWARD, SGD, ALL, given(runs.partial_batches_padded)),
     Fault("partial batch averaged over a full one", FORWARD, ("sgd", "adam"), ALL,
           wrapped(numpy32, loss=passes.scaled(passes.share_of_full_batch))),
@@ -340,8 +348,11 @@ BATCHES = (
           wrapped(numpy32, loss=passes.scaled(passes.share_of_full_batch, value=False))),
     Fault("each batch's last row dropped", FORWARD, SGD, ALL, given(runs.last_row_dropped)),
     Fault("the first batch at each step", FORWARD, SGD, ALL, given(runs.always_first_batch)),
+    Fault("other weights to start with", FORWARD, ("sgd", "adam"), ALL,
+          given(runs.weights_drawn_anew)),
     Fault("labels of other rows", FORWARD, SGD, ALL, given(runs.labels_shifted)),
-    Fault("loss after the step", FORWARD, ("sgd", "adam", "adadelta"), ALL, altered(runs.loss_after)),
+    Fault("loss after the step", FORWARD, ("sgd", "adam", "adadelta"), ALL,
+          altered(runs.loss_after)),
     Fault("mean of the losses so far", FORWARD, SGD, ALL, altered(runs.running_mean_of_losses)),
     Fault("forward at the last step's weights", FORWARD, ("sgd", "adam"), ALL,
           wrapped(numpy32, forward=passes.stale_weights(2))),
@@ -452,7 +463,7 @@ MODEL = (
     Fault("one tensor without gradient", BACKWARD, SGD, ALL,
           wrapped(numpy32, backward=passes.each(lambda name, g: g * (name != "layer0/kernel")))),
     Fault("gradients as float16", BACKWARD, ("sgd", "adam"), ALL,
-          wrapped(numpy32, backward=passes.each(lambda n, g: g.astype(np.float16).astype(g.dtype)))),
+          wrapped(numpy32, backward=passes.each(lambda name, g: passes.halved(g)))),
     Fault("decay written into the gradients", BACKWARD, ("sgd", "adam"), ALL,
           wrapped(numpy32, backward=gradients(lambda case, weights, g: {
               n: updates.with_decay(weights[n], v, numpy32.hyperparameters(case, n))
@@ -474,11 +485,12 @@ MODEL = (
     Fault("tanh by a continued fraction", FORWARD, SGD, MLP,
           activated("tanh", lambda z: z * (27 + z * z) / (27 + 9 * z * z))),
     Fault("tanh at float32's accuracy in a float64 lane", FORWARD, SGD, MLP,
-          only("float64", activated("tanh", lambda z: np.tanh(z.astype("float32")).astype(z.dtype)))),
+          only("float64", activated("tanh", lambda z: np.tanh(z.astype("f")).astype(z.dtype)))),
     Fault("sigmoid by straight lines", FORWARD, SGD, MLP,
           activated("sigmoid", lambda z: np.clip(0.2 * z + 0.5, 0, 1))),
     Fault("gelu by tanh", FORWARD, SGD, MLP, given(runs.activation("gelu", "gelu_tanh"))),
-    Fault("gelu exact, not by tanh", FORWARD, SGD, MLP, given(runs.activation("gelu_tanh", "gelu"))),
+    Fault("gelu exact, not by tanh", FORWARD, SGD, MLP,
+          given(runs.activation("gelu_tanh", "gelu"))),
     Fault("gelu by a sigmoid", FORWARD, SGD, MLP,
           activated("gelu", lambda z: z * sigmoid(1.702 * z))),
     Fault("another slope of leaky relu", FORWARD, SGD, MLP,
@@ -502,5 +514,14 @@ MODEL = (
 # fmt: on
 
 FAULTS = (
-    *ARGUMENTS, *RATES, *ADAPTIVE, *MOMENTUM, *DECAY, *CLIPPING, *ELEMENTS, *BATCHES, *LOSS, *MODEL
+    *ARGUMENTS,
+    *RATES,
+    *ADAPTIVE,
+    *MOMENTUM,
+    *DECAY,
+    *CLIPPING,
+    *ELEMENTS,
+    *BATCHES,
+    *LOSS,
+    *MODEL,
 )

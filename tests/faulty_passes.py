@@ -234,6 +234,11 @@ def products_in(dtype: str) -> Callable[[Any], Any]:
     return wrap
 
 
+def halved(values: Array) -> Array:
+    """Round to float16."""
+    return values.astype(np.float16).astype(values.dtype)
+
+
 def shortened(weights: Tensors) -> Tensors:
     """Round to bfloat16."""
     return {name: representable(w, "bfloat16").astype(w.dtype) for name, w in weights.items()}

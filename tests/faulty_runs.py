@@ -1,4 +1,4 @@
-"""Ways to spoil a training run: a mangled case, a wrong function in the control, an altered trace."""
+"""Ways to spoil a run: a mangled case, a wrong function in the control, an altered trace."""
 
 from __future__ import annotations
 
@@ -180,6 +180,11 @@ def last_row_dropped(case: Case) -> Case:
 def always_first_batch(case: Case) -> Case:
     """Train the first batch at each step."""
     return replace(case, batches=(case.batches[0],) * case.steps)
+
+
+def weights_drawn_anew(case: Case) -> Case:
+    """Start from other weights than the case's."""
+    return replace(case, weights={name: w[::-1] / 2 + 1 for name, w in case.weights.items()})
 
 
 def labels_shifted(case: Case) -> Case:

@@ -12,7 +12,11 @@ from faulty_runs import Train, control
 
 from parity.case import OPTIMIZERS, Case
 from parity.compare import Stage, Status, Verdict, judge
+from parity.known import CLAIMS
 from parity.lanes import Lane
+from parity.lanes.catalog import LANES
+from parity.lanes.installed import missing
+from parity.lanes.process import Workers
 from parity.lockstep import CLEAR, PROFILES, Harness, Result, generated
 from parity.strategies import PROBLEMS
 from parity.trace import Trace
@@ -77,9 +81,7 @@ def test_a_fault_is_found_at_its_stage(fault: Fault, optimizer: str, problem: st
 
 @pytest.mark.parametrize("problem", PROBLEMS)
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-def test_the_healthy_control_is_not_accused_on_the_same_cases(
-    optimizer: str, problem: str
-) -> None:
+def test_the_healthy_control_is_not_accused_on_the_same_cases(optimizer: str, problem: str) -> None:
     accused = [
         case.digest
         for case in drawn(problem, optimizer)
@@ -102,23 +104,120 @@ def smallest(name: str, optimizer: str, problem: str) -> Result:
 
 
 def essentials(case: Case) -> str:
-    """Return what a reader sees first: sizes, loss, batches, and what is not the default."""
+    """Return a case's sizes and its batches' rows, then what is not the simplest there is."""
     sizes = "-".join(str(n) for n in (case.x.shape[1], *(layer.units for layer in case.layers)))
-    hidden = [layer.activation for layer in case.layers[:-1]]
     batches = "+".join(str(len(rows)) for rows in case.batches)
     loss, textbook = case.loss, OPTIMIZERS[case.optimizer.name]
     options = {
-        "labels": loss.labels if loss.labels != "values" else None,
+        "hidden": " ".join(layer.activation for layer in case.layers[:-1]),
+        "loss": loss.name.replace("squared_error", "").replace("softmax_cross_entropy", ""),
+        "reduction": loss.reduction if loss.reduction != "mean" else "",
+        "labels": loss.labels.replace("values", ""),
         "smoothing": loss.label_smoothing,
         "l2": loss.l2,
         "class_weights": loss.class_weights,
         "sample_weights": case.sample_weights is not None,
         "clip": case.clip and f"{case.clip.kind} {case.clip.limit:g}",
-        "rates": case.rates if len(set(case.rates)) > 1 else None,
+        "rates": len(set(case.rates)) > 1 and case.rates,
         **{k: v for k, v in case.optimizer.arguments.items() if v != textbook[k]},
+        "dtype": case.dtype.replace("float32", ""),
     }
-    shown = ", ".join(f"{name} {value}" for name, value in options.items() if value)
-    return (
-        f"{case.dtype} {' '.join([sizes, *hidden])}, {loss.name} {loss.reduction}, "
-        f"rows {batches}{', ' * bool(shown)}{shown}"
-    )
+    shown = [f"{name} {value}" for name, value in options.items() if value]
+    return ", ".join([sizes, f"rows {batches}", *shown])
+
+
+# Fault, optimizer, problem; the smallest case on which it is clear; the first step that shows it.
+# fmt: off
+SMALLEST = [
+    ("eps inside the root", "adam", "linear", "1-2, rows 2, weight_decay 0.1", 1),
+    ("eps before bias correction", "amsgrad", "softmax",
+     "1-3, rows 2, labels dense, class_weights (0.5, 1.5, 2.5)", 1),
+    ("beta1 and beta2 swapped", "adam", "linear", "1-2, rows 2", 1),
+    ("steps counted per parameter", "adamw", "mlp", "2-3-1, rows 3, hidden relu", 1),
+    ("amsgrad's maximum ignored", "amsgrad", "linear", "1-2, rows 2+2", 2),
+    ("radam never rectified", "radam", "linear", "1-2, rows 2+2+1+2+2+1", 6),
+    ("lion's sign of the wrong average", "lion", "linear", "1-2, rows 2+2", 2),
+    ("the first step dampened", "sgd", "linear", "1-2, rows 2, momentum 0.9, dampening 0.5", 1),
+    ("nesterov ignored", "sgd", "linear", "1-2, rows 2, momentum 0.9, nesterov True", 1),
+    ("coupled decay for decoupled", "adamw", "linear", "1-2, rows 2", 1),
+    ("coupled decay on the bias", "sgd", "mlp",
+     "2-3-1, rows 3, hidden relu, momentum 0.9, weight_decay 0.1", 1),
+    ("clipping by global norm ignored", "sgd", "linear",
+     "1-2, rows 2, clip global_norm 0.125, momentum 0.9", 1),
+    ("label_smoothing ignored", "sgd", "softmax",
+     "3-2, rows 7, labels dense, smoothing 0.25, sample_weights True", 1),
+    ("partial batch averaged over a full one", "sgd", "linear", "1-2, rows 2+2+1", 3),
+    ("gradients accumulated", "sgd", "linear", "1-2, rows 2+2", 2),
+    ("gradients of square kernels transposed", "sgd", "linear",
+     "3-3, rows 1, reduction sum, l2 0.01", 1),
+    ("the last step's rate", "sgd", "linear",
+     "1-2, rows 2+2+1+2, rates (0.0625, 0.0625, 0.0625, 0.125)", 4),
+    ("one element of eight not updated", "sgd", "linear", "3-3, rows 1, reduction sum, l2 0.01", 1),
+    ("one state for tensors of a shape", "adam", "mlp",
+     "3-3-3, rows 1, hidden tanh, labels integer, smoothing 0.125", 1),
+    ("float32 constants in a float64 lane", "adam", "linear", "1-2, rows 2, dtype float64", 1),
+]
+# fmt: on
+
+
+@pytest.mark.parametrize(
+    ("name", "optimizer", "problem", "case", "step"),
+    SMALLEST,
+    ids=[row[0] for row in SMALLEST],
+)
+def test_a_fault_shrinks_to_its_smallest_case_far_beyond_the_bound(
+    name: str, optimizer: str, problem: str, case: str, step: int
+) -> None:
+    result = smallest(name, optimizer, problem)
+    first = result.verdict.divergence
+    assert first is not None
+    assert essentials(result.case) == case
+    assert first.step + 1 == step
+    assert first.score >= CLEAR
+
+
+TORCH = next(lane for lane in LANES if lane.name == "torch")
+AROUND_TORCH = [
+    ("eps ignored", "amsgrad", "softmax"),
+    ("beta1 and beta2 swapped", "adam", "linear"),
+    ("nesterov ignored", "sgd", "linear"),
+    ("coupled decay on the bias", "rmsprop", "mlp"),
+    ("the last step's rate", "adagrad", "mlp"),
+    ("clipping by global norm ignored", "nadam", "softmax"),
+    ("label_smoothing ignored", "sgd", "softmax"),
+    ("sample_weights ignored", "adadelta", "linear"),
+    ("partial batch dropped", "radam", "mlp"),
+    ("gelu by tanh", "adamw", "mlp"),
+    ("mean of the losses so far", "sgd", "linear"),
+    ("weights read before the update", "adamax", "softmax"),
+]
+
+
+@pytest.fixture(scope="module")
+def torch_workers() -> Iterator[Workers]:
+    reason = missing(TORCH)
+    if reason:
+        pytest.skip(reason)
+    with Workers() as workers:
+        yield workers
+
+
+@pytest.mark.parametrize(("name", "optimizer", "problem"), AROUND_TORCH)
+def test_a_fault_around_a_real_lane_is_found_at_its_stage(
+    torch_workers: Workers, name: str, optimizer: str, problem: str
+) -> None:
+    def train(case: Case) -> Trace:
+        reply = next(iter(torch_workers.run(TORCH, [case])))
+        assert isinstance(reply, Trace), reply
+        return reply
+
+    fault, harness = NAMES[name], Harness(torch_workers, CLAIMS)
+    for case in drawn(problem, optimizer):
+        if TORCH.lacks(case) is not None:
+            continue
+        trace = fault.train(case, train)
+        first = harness.judged(TORCH, case, trace).verdict.divergence
+        if first is not None and first.score >= CLEAR:
+            assert first.stage is fault.shows_in(trace)
+            return
+    pytest.fail(f"not found in {CASES} cases")

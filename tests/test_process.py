@@ -199,6 +199,15 @@ def test_a_process_that_reads_nothing_hangs_alone(monkeypatch: pytest.MonkeyPatc
     assert pid(first) != pid(second)
 
 
+def test_a_lane_that_hangs_again_and_again_is_given_up() -> None:
+    with Worker(lane("hang")) as worker:
+        replies = list(worker.run([BAD, BAD, BAD, BAD, GOOD], timeout=1))
+    failures = [reply for reply in replies if isinstance(reply, Failure)]
+    assert [failure.kind for failure in failures] == ["hung"] * 5
+    given_up = [failure.reason.startswith("given up after 3 cases") for failure in failures]
+    assert given_up == [False, False, False, True, True]
+
+
 def test_a_batch_left_early_ends_the_process_and_one_taken_whole_does_not() -> None:
     with Worker(lane()) as worker:
         batch = worker.run([GOOD, GOOD])

@@ -34,7 +34,6 @@ _KERAS_MODES = (
     ("tensorflow", "eager", 0.1),
     ("torch", "apply", 1.0),
     ("torch", "fit", 0.2),
-    ("torch", "eager", 0.1),
     ("jax", "apply", 0.3),
     ("jax", "fit", 0.02),
     ("jax", "eager", 0.02),

@@ -19,6 +19,7 @@ from parity.trace import Trace, TraceError, check
 __all__ = ["PATIENCE", "Failure", "LaneError", "Reply", "Worker", "Workers", "train_in_process"]
 
 PATIENCE = 120.0  # seconds for an import, or for a case with its compilation, on a busy machine
+HANGS = 3  # a lane that has hung so often is given up
 _SHARE = 1 << 30  # bytes of memory that a worker with a framework takes at most, roughly
 
 Reply = Trace | Failure
@@ -46,6 +47,7 @@ class Worker:
         self._patience = patience
         self._process: Process | None = None
         self._broken: Failure | None = None
+        self._hangs = 0
 
     @property
     def alive(self) -> bool:
@@ -114,9 +116,17 @@ class Worker:
                 reply = _reply(process.receive(timeout), case)
             except Lost as lost:
                 self.close()
+                self._give_up_after(lost.failure)
                 yield lost.failure
                 return
             yield reply
+
+    def _give_up_after(self, failure: Failure) -> None:
+        """Let every later case fail at once, where each would only wait for the time-out."""
+        self._hangs += failure.kind == "hung"
+        if self._hangs == HANGS:
+            reason = f"given up after {HANGS} cases; the last one {failure.reason}"
+            self._broken = replace(failure, reason=reason)
 
     def _started(self) -> Process:
         if self._broken is not None:
