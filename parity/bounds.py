@@ -324,6 +324,15 @@ def mix(old: Value, new: Value, beta: Value, rest: Value) -> Value:
     return any_of(plain, old + rest * (new - old))
 
 
+def spread(parts: list[Value], where: Array) -> Value:
+    """Return a vector whose element i is the number `parts[where[i]]`."""
+    if not isinstance(parts[0], Bounded):
+        return np.array(parts)[where]
+    values = np.array([part.value for part in parts])
+    errors = np.array([part.error for part in parts])
+    return Bounded(values[where], errors[where], parts[0].arithmetic)
+
+
 def total(x: Value, axis: int | tuple[int, ...], *, keepdims: bool = False) -> Value:
     """Return the sum over `axis`, added up in any order."""
     if not isinstance(x, Bounded):

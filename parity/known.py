@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
+from packaging.specifiers import SpecifierSet
+
 from parity.case import Case
 
 
@@ -47,6 +49,16 @@ class Claim:
             return False
         seen = facts(case)
         return all(not seen[key].isdisjoint(values) for key, values in self.when.items())
+
+
+def in_force(claims: Iterable[Claim], versions: Mapping[str, str]) -> tuple[Claim, ...]:
+    """Return the claims about the installed versions; of what is not installed, all."""
+    return tuple(
+        claim
+        for claim in claims
+        if claim.package not in versions
+        or SpecifierSet(claim.versions).contains(versions[claim.package], prereleases=True)
+    )
 
 
 def facts(case: Case) -> dict[str, set[Any]]:
@@ -377,6 +389,20 @@ _TF_KERAS = _claims(
     ),
 )
 
+_TF_KERAS_COMPILED = _claims(
+    ("tf_keras:fit",),
+    "tf_keras",
+    ">=2.21",
+    (
+        "mu_product",
+        "per tensor",
+        _by("nadam"),
+        "compiled, Nadam's momentum product is multiplied once for each tensor, not for each step: "
+        "the Python counter that should prevent it does not run in the graph",
+        "tf_keras/src/optimizers/nadam.py, update_step",
+    ),
+)
+
 _TF_KERAS_LEGACY = _claims(
     ("tf_keras:legacy",),
     "tf_keras",
@@ -589,13 +615,6 @@ _JAX = _claims(
         "optax/_src/transform.py, scale_by_radam",
     ),
     (
-        "threshold",
-        "from",
-        _by("radam"),
-        "rectified from rho_t = 5 on, not only above",
-        "optax/_src/transform.py, scale_by_radam",
-    ),
-    (
         "eps",
         "inside",
         _by("rmsprop", "adagrad"),
@@ -649,5 +668,6 @@ CLAIMS: tuple[Claim, ...] = (
     *_TENSORFLOW_1,
     *_TF_KERAS_SHARED,
     *_TF_KERAS,
+    *_TF_KERAS_COMPILED,
     *_TF_KERAS_LEGACY,
 )

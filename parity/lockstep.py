@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from itertools import islice
+from itertools import chain, islice, zip_longest
 from random import Random
 
 from hypothesis import HealthCheck, Phase, find, settings
@@ -134,15 +134,18 @@ class Harness:
 
 
 def _candidates(lane: Lane, claim: Claim, seed: int) -> Iterator[Case]:
+    """Yield cases that the claim is about, of each optimizer and problem in turn."""
     names = claim.when.get("optimizer") or tuple(lane.optimizers)
     profile = PROFILES["standard"]
-    for optimizer in names:
-        if optimizer not in lane.optimizers:
-            continue
-        for problem in PROBLEMS:
-            for case in generated(problem, optimizer, _dtypes(lane, profile), profile, seed):
-                if lane.lacks(case) is None and claim.applies(lane.name, case):
-                    yield case
+    drawn = [
+        generated(problem, optimizer, _dtypes(lane, profile), profile, seed)
+        for optimizer in names
+        if optimizer in lane.optimizers
+        for problem in PROBLEMS
+    ]
+    for case in chain.from_iterable(zip_longest(*drawn)):
+        if case is not None and lane.lacks(case) is None and claim.applies(lane.name, case):
+            yield case
 
 
 def _dtypes(lane: Lane, profile: Profile) -> tuple[str, ...]:

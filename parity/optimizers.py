@@ -21,15 +21,20 @@ from parity.precision import representable
 
 @dataclass
 class Run:
-    """An optimizer's run over one vector of parameters: its constants, dials and slots so far."""
+    """An optimizer's run over one vector of parameters: its constants, dials and slots so far.
+
+    `decayed` is 1 where weight decay applies and 0 elsewhere; `tensors` numbers each element's tensor.
+    """
 
     hyperparameters: Mapping[str, float | bool]
     dials: Dials
     like: Value
     decayed: Array
+    tensors: Array
     state: dict[str, Value] = field(default_factory=dict)
     scalars: dict[str, Value] = field(default_factory=dict)
     lr: Value = 0.0
+    partial: bool = False
 
     def dial(self, name: str, textbook: Any = None) -> Any:
         """Return the dial's setting; or the textbook's (by default the first)."""
@@ -156,7 +161,7 @@ def nadam(run: Run, w: Value, g: Value, step: int) -> Value:
         fresh = (1.0 - beta1) * (g / run.correction("beta1", step))
     else:
         now, then = _nadam_momentum(run, step), _nadam_momentum(run, step + 1)
-        product = _nadam_product(run, _nadam_momentum(run, step, of="mu_product/"))
+        product = _nadam_product(run, _nadam_momentum(run, step, of="mu_product/"), step)
         ahead = m * (then / (1.0 - product * then))
         fresh = g * ((1.0 - now) / (1.0 - product))
     root = _root(run, v, run.correction("beta2", step))
@@ -294,9 +299,19 @@ def _nadam_momentum(run: Run, step: int, of: str = "") -> Value:
     return beta1 * (1.0 - 0.5 * fade)
 
 
-def _nadam_product(run: Run, now: Value) -> Value:
+def _nadam_product(run: Run, now: Value, step: int) -> Value:
     last = run.scalars.get("mu_product", run.number(1.0, "1"))
     product = now * last
+    if run.dial("mu_product") == "per tensor":
+        # Traced twice at first and once more for a partial batch, each tensor's part of the graph
+        # has its own number for the counter, and leaves the product alone at that step only.
+        number = (int(run.tensors.max()) + 1) * (2 if run.partial else 1)
+        products = []
+        for tensor in range(int(run.tensors.max()) + 1):
+            last = last if step == number + tensor else last * now
+            products.append(last)
+        run.scalars["mu_product"] = last
+        return bounds.spread(products, run.tensors)
     if run.dial("mu_product") == "float32":
         pair = [x.value if isinstance(x, Bounded) else x for x in (now, last)]
         held = representable(representable(pair[0], "float32") * pair[1], "float32")

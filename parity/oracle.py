@@ -144,13 +144,16 @@ class _Vector:
             for name, where in self.slices.items():
                 decayed[where] = name.endswith("/kernel")
         like = _exactly(decayed, arithmetic)
-        self.run = Run(case.optimizer.hyperparameters(), dials, like, decayed)
+        sizes = [int(np.prod(shape)) for shape in self.shapes.values()]
+        tensors = np.repeat(np.arange(len(sizes)), sizes)
+        self.run = Run(case.optimizer.hyperparameters(), dials, like, decayed, tensors)
 
     def step(self, w: Value, g: Value, step: int) -> Value:
         """Return the weights after one update."""
         if self.case.clip is not None:
             g = _clipped(g, self.case.clip, list(self.slices.values()), self.dials)
         self.run.lr = self.run.number(self.case.rates[step], "lr")
+        self.run.partial = len(self.case.batches[step]) < len(self.case.batches[0])
         name = self.case.optimizer.name
         w, g = decay(self.run, name, w, g)
         return RULES[name](self.run, w, g, step + 1)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from parity import records
 from parity.case import OPTIMIZERS, Case, CaseError, Optimizer
 from parity.datasets import REAL, article_cases, real_case
-from parity.known import CLAIMS
+from parity.known import CLAIMS, Claim, in_force
 from parity.lanes import Lane
 from parity.lanes.catalog import LANES
 from parity.lanes.installed import load_lanes, missing, versions
@@ -26,8 +26,7 @@ if TYPE_CHECKING:
     from parity.lockstep import Harness, Result
 
 PROBLEMS = ("linear", "softmax", "mlp")
-# Lanes below this pace compile for each case: of the articles' data and the claims they run only
-# what is about them alone.
+# Lanes below this pace compile for each case, and leave out the articles' data.
 PROMPT = 0.1
 INSTALL = 'pip install "parity[all]" (or [torch], [tensorflow], [keras], [jax])'
 
@@ -73,6 +72,7 @@ class Session:
         self._origins = _chosen(lanes)
         self.missing: dict[str, str] = {}
         self.lanes = self._able([lane for lane, _ in self._origins.values()], lanes)
+        self.claims = in_force(CLAIMS, versions())
         self._records: dict[str, list[dict[str, Any]]] = {}
         self._told: set[tuple[str, str]] = set()
 
@@ -82,7 +82,7 @@ class Session:
         from parity.lanes.process import Workers
         from parity.lockstep import Harness
 
-        return Harness(Workers(), CLAIMS, seed=self.seed, timeout=self.timeout)
+        return Harness(Workers(), self.claims, seed=self.seed, timeout=self.timeout)
 
     def close(self) -> None:
         """End the worker processes."""
@@ -222,14 +222,32 @@ class Session:
         ]
 
     def _claim_rows(self, lane: Lane) -> list[Row]:
-        found: dict[str, Row] = {}
-        for claim in CLAIMS:
-            if claim.covers(lane.name):
-                name = f"{lane.name}-{claim.name}"
-                alike = sum(row.values["claim"].name == claim.name for row in found.values())
-                name += f"-{alike + 1}" if alike else ""
-                found[name] = Row({"lane": lane, "claim": claim}, name)
-        return list(found.values())
+        mine = [claim for claim in self.claims if self._witness(claim) is lane]
+        names = [f"{lane.name}-{claim.name}" for claim in mine]
+        return [
+            Row({"lane": lane, "claim": claim}, _numbered(names, number))
+            for number, claim in enumerate(mine)
+        ]
+
+    def _witness(self, claim: Claim) -> Lane | None:
+        """Return the lane that a claim is checked on: of those it covers here, the promptest.
+
+        With the claim, every lane is held to the bound in every check; what one lane is enough for
+        is to show that the claim is still needed.
+        """
+        names = claim.when.get("optimizer", tuple(OPTIMIZERS))
+        able = [
+            lane
+            for lane in self.lanes
+            if claim.covers(lane.name) and not lane.optimizers.keys().isdisjoint(names)
+        ]
+        return max(able, key=lambda lane: lane.pace, default=None)
+
+
+def _numbered(names: list[str], number: int) -> str:
+    """Return a name, with its number among its like where it is not the first of them."""
+    before = names[:number].count(names[number])
+    return names[number] + (f"-{before + 1}" if before else "")
 
 
 def _chosen(selection: str | None) -> dict[str, tuple[Lane, str]]:

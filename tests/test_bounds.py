@@ -460,3 +460,10 @@ def test_one_rounding_comes_near_its_bound(name: str, dtype: str) -> None:
     allowed = (2 if dtype == "float64" else 1) * (2 if name == "divide" else 1)
     with np.errstate(invalid="ignore"):
         assert np.nanmax(distance / result.error) > 0.5 / allowed
+
+
+def test_numbers_are_spread_over_a_vector_with_their_errors() -> None:
+    parts = [Bounded(2.0, 0.5, DOUBLE), Bounded(3.0, 0.25, DOUBLE)]
+    vector = bounds.spread(parts, np.array([1, 0, 1]))
+    assert (vector.value.tolist(), vector.error.tolist()) == ([3, 2, 3], [0.25, 0.5, 0.25])
+    assert bounds.spread([2.0, 3.0], np.array([1, 0, 1])).tolist() == [3, 2, 3]

@@ -11,7 +11,7 @@ from faults import FAULTS, Fault
 from faulty_runs import Train, control
 
 from parity.case import OPTIMIZERS, Case
-from parity.compare import Stage, Status, Verdict, judge
+from parity.compare import Stage, Status, judge
 from parity.known import CLAIMS
 from parity.lanes import Lane
 from parity.lanes.catalog import LANES
@@ -43,11 +43,24 @@ def drawn(problem: str, optimizer: str) -> tuple[Case, ...]:
     return generated(problem, optimizer, PROFILE.dtypes, PROFILE, 0)[:CASES]
 
 
-def verdicts(fault: Fault, problem: str, optimizer: str) -> Iterator[tuple[Case, Verdict, Stage]]:
-    """Yield cases, the verdicts on them, and at which stage the fault must show."""
-    for case in drawn(problem, optimizer):
-        trace = fault.train(case, control)
-        yield case, judge(case, trace, {}), fault.shows_in(trace)
+def first_clear(
+    fault: Fault, problem: str, optimizer: str, train: Train = control, lane: Lane = CONTROL
+) -> tuple[int, Result]:
+    """Return which case is the first to show the fault clearly at its stage, and its result."""
+    harness, order = Harness(InProcess(train), CLAIMS), list(Stage)  # type: ignore[arg-type]
+    batch = [case for case in drawn(problem, optimizer) if lane.lacks(case) is None]
+    for number, case in enumerate(batch, start=1):
+        trace = fault.train(case, train)
+        result, stage = harness.judged(lane, case, trace), fault.shows_in(trace)
+        first = result.verdict.divergence
+        if first is None:
+            continue
+        # A loss is one number, in which a small fault may hide: its gradient then shows it. But
+        # nothing may be blamed that comes before the fault.
+        assert order.index(first.stage) >= order.index(stage)
+        if first.stage is stage and first.score >= CLEAR:
+            return number, result
+    raise AssertionError(f"not found in {len(batch)} cases")
 
 
 def test_the_faults_are_as_many_and_as_various_as_promised() -> None:
@@ -63,20 +76,10 @@ def test_the_faults_are_as_many_and_as_various_as_promised() -> None:
     ids=[f"{fault.name}-{optimizer}-{problem}" for fault, optimizer, problem in PLANTS],
 )
 def test_a_fault_is_found_at_its_stage(fault: Fault, optimizer: str, problem: str) -> None:
-    found: Verdict | None = None
-    for number, (_, verdict, stage) in enumerate(verdicts(fault, problem, optimizer), start=1):
-        first = verdict.divergence
-        if first is None:
-            continue
-        # A loss is one number, in which a small fault may hide: its gradient then shows it. But
-        # nothing may be blamed that comes before the fault.
-        order = list(Stage)
-        assert order.index(first.stage) >= order.index(stage)
-        found = verdict if first.stage is stage and first.score >= CLEAR else None
-        if found:
-            sys.stdout.write(f"case {number}, {stage}, score {first.score:.3g}\n")
-            break
-    assert found, f"not found in {CASES} cases"
+    number, result = first_clear(fault, problem, optimizer)
+    first = result.verdict.divergence
+    assert first is not None
+    sys.stdout.write(f"case {number}, {first.stage}, score {first.score:.3g}\n")
 
 
 @pytest.mark.parametrize("problem", PROBLEMS)
@@ -90,17 +93,12 @@ def test_the_healthy_control_is_not_accused_on_the_same_cases(optimizer: str, pr
     assert accused == []
 
 
-def smallest(name: str, optimizer: str, problem: str) -> Result:
+def smallest(fault: Fault, optimizer: str, problem: str) -> Result:
     """Return what the first clear divergence of a fault shrinks to."""
-    fault = NAMES[name]
+    _, found = first_clear(fault, problem, optimizer)
     workers = InProcess(lambda case: fault.train(case, control))
     harness = Harness(workers, ())  # type: ignore[arg-type]  # it has all that a harness asks of it
-    for case, verdict, stage in verdicts(fault, problem, optimizer):
-        first = verdict.divergence
-        if first is not None and first.stage is stage and first.score >= CLEAR:
-            found = Result(CONTROL.name, case, verdict)
-            return harness.shrunk(CONTROL, problem, optimizer, PROFILE, found)
-    raise AssertionError(f"{name} was not found")
+    return harness.shrunk(CONTROL, problem, optimizer, PROFILE, found)
 
 
 def essentials(case: Case) -> str:
@@ -168,7 +166,7 @@ SMALLEST = [
 def test_a_fault_shrinks_to_its_smallest_case_far_beyond_the_bound(
     name: str, optimizer: str, problem: str, case: str, step: int
 ) -> None:
-    result = smallest(name, optimizer, problem)
+    result = smallest(NAMES[name], optimizer, problem)
     first = result.verdict.divergence
     assert first is not None
     assert essentials(result.case) == case
@@ -211,13 +209,4 @@ def test_a_fault_around_a_real_lane_is_found_at_its_stage(
         assert isinstance(reply, Trace), reply
         return reply
 
-    fault, harness = NAMES[name], Harness(torch_workers, CLAIMS)
-    for case in drawn(problem, optimizer):
-        if TORCH.lacks(case) is not None:
-            continue
-        trace = fault.train(case, train)
-        first = harness.judged(TORCH, case, trace).verdict.divergence
-        if first is not None and first.score >= CLEAR:
-            assert first.stage is fault.shows_in(trace)
-            return
-    pytest.fail(f"not found in {CASES} cases")
+    first_clear(NAMES[name], problem, optimizer, train, TORCH)

@@ -21,6 +21,7 @@ from parity.optimizers import RULES, Run, decay
 from parity.precision import representable
 
 STEPS = 8
+TENSORS = np.array([0, 0, 0, 1, 1, 1])  # the tensor to which each weight belongs
 State = dict[str, Any]
 Formula = Callable[["Settings", State, Any, Any, int], Any]
 
@@ -112,14 +113,40 @@ def nadam(s: Settings, state: State, w: Any, g: Any, t: int) -> Any:
         return w - s.lr * mean / root(s, v, second)
     fixed = s.dials.get("momentum_decay")
     psi = s.momentum_decay if fixed is None else mpf(fixed)
-    mu, ahead = (s.beta1 * (1 - s.held("0.96", 0.96) ** (step * psi) / 2) for step in (t, t + 1))
-    product = mu * state.get("mu_product", mpf(1))
+
+    def momentum(step: int, of: str = "") -> Any:
+        beta1 = s.held(f"{of}beta1", s.arguments["beta1"])
+        return beta1 * (1 - s.held(f"{of}0.96", 0.96) ** (step * psi) / 2)
+
+    # The running product may be made of numbers that are held otherwise.
+    mu, ahead, factor = momentum(t), momentum(t + 1), momentum(t, "mu_product/")
+    product = factor * state.get("mu_product", mpf(1))
     if s.dial("mu_product") == "float32":
-        short = mpf(float(representable(float(mu), "float32"))) * state.get("mu_product", mpf(1))
+        short = mpf(float(representable(float(factor), "float32"))) * state.get(
+            "mu_product", mpf(1)
+        )
         product = mpf(float(representable(float(short), "float32")))
+    if s.dial("mu_product") == "per tensor":
+        product = state["mu_products"][t - 1]
     state["mu_product"] = product
     mean = ahead * m / (1 - product * ahead) + (1 - mu) * g / (1 - product)
     return w - s.lr * mean / root(s, v, second)
+
+
+def products_per_tensor(s: Settings) -> list[list[Any]]:
+    """Return what Keras's compiled Nadam takes for the product of mu_t, by tensor and step.
+
+    Every tensor multiplies its factor into the one product, but for once: the first at the step
+    that is the number of tensors, the second at the next one, and so on.
+    """
+    tensors, product = int(TENSORS.max()) + 1, mpf(1)
+    found: list[list[Any]] = [[] for _ in range(tensors)]
+    for t in range(1, STEPS + 1):
+        for k in range(tensors):
+            if t != tensors + k:
+                product *= s.beta1 * (1 - mpf(0.96) ** (t * s.momentum_decay) / 2)
+            found[k].append(product)
+    return found
 
 
 def radam(s: Settings, state: State, w: Any, g: Any, t: int) -> Any:
@@ -233,6 +260,7 @@ TURNED: tuple[tuple[str, str, Any, Callable[[Mapping[str, Any]], Any]], ...] = (
     ("amsgrad", "amsgrad_maximum", "corrected", bool),
     ("nadam", "nadam", "plain", bool),
     ("nadam", "mu_product", "float32", bool),
+    ("nadam", "mu_product", "per tensor", bool),
     ("nadam", "momentum_decay", 1.0, bool),
     ("rmsprop", "momentum", "inside", lambda a: a.get("momentum")),
     ("rmsprop", "momentum", "velocity", lambda a: a.get("momentum")),
@@ -240,6 +268,7 @@ TURNED: tuple[tuple[str, str, Any, Callable[[Mapping[str, Any]], Any]], ...] = (
     *((name, "rounded", ROUNDED[name], bool) for name in OPTIMIZERS),
     *((name, "rounded", ("beta1**t", "beta2**t"), bool) for name in (*ADAMS, "adamax")),
     ("nadam", "rounded", ("0.96",), bool),
+    ("nadam", "rounded", ("mu_product/0.96", "mu_product/beta1"), bool),
 )
 Call = tuple[str, dict[str, Any], dict[str, Any]]
 TEXTBOOK: list[Call] = [(name, a, {}) for name, calls in ARGUMENTS.items() for a in calls]
@@ -279,7 +308,7 @@ def rule(call: Call, like: Any) -> list[tuple[Any, dict[str, Any]]]:
     """Return the oracle's weights and slots after each step; with bounds if `like` has them."""
     name, arguments, dials = call
     w, g, rates, decayed = data()
-    run = Run({**OPTIMIZERS[name], **arguments}, dials, like, decayed)
+    run = Run({**OPTIMIZERS[name], **arguments}, dials, like, decayed, TENSORS)
     after = []
     for step in range(STEPS):
         run.lr = run.number(float(rates[step]), "lr")
@@ -296,6 +325,9 @@ def formula(call: Call) -> list[tuple[list[Any], dict[str, list[Any]]]]:
     name, arguments, dials = call
     w, g, rates, decayed = data()
     states: list[State] = [{} for _ in decayed]
+    if dials.get("mu_product") == "per tensor":
+        products = products_per_tensor(Settings({**OPTIMIZERS[name], **arguments}, dials, rates[0]))
+        states = [{"mu_products": products[k]} for k in TENSORS.tolist()]
     textbook = "decoupled" if name in ("adamw", "lion") else "coupled"
     after = []
     for step, lr in enumerate(rates.tolist()):
@@ -333,7 +365,7 @@ def test_every_optimizer_has_a_rule_and_a_formula() -> None:
 def test_a_rule_is_its_formula(call: Call) -> None:
     for (w, slots), (exact_w, exact_slots) in zip(rule(call, LIKE), formula(call), strict=True):
         check(w, exact_w)
-        assert set(slots) == set(exact_slots) - {"mu_product"}
+        assert set(slots) == set(exact_slots) - {"mu_product", "mu_products"}
         for slot, value in slots.items():
             check(value, exact_slots[slot])
 
@@ -379,7 +411,11 @@ def test_constants_in_working_precision_are_those_of_rounded_hyperparameters(
 ) -> None:
     like = bounds.exact(np.zeros(6), ARITHMETICS["float32"])
     names = OPTIMIZERS[name] if dial == "constants" else ("beta1**t", "beta2**t")
-    names = (*names, "lr", "0.96") if dial == "constants" else names
+    names = (
+        (*names, "lr", "0.96", "mu_product/0.96", "mu_product/beta1")
+        if dial == "constants"
+        else names
+    )
     arguments = {key: value for key, value in MOMENTS.items() if key in OPTIMIZERS[name]}
     working = rule((name, arguments, {dial: setting}), like)
     rounded = rule((name, arguments, {"rounded": names}), like)
@@ -399,7 +435,7 @@ def test_an_accumulator_that_the_lane_cannot_represent_starts_rounded() -> None:
 def test_an_optimizer_that_divides_zero_by_zero_is_not_judged() -> None:
     w, _, _, decayed = data()
     for name in ("adagrad", "rmsprop", "adam", "adamax"):
-        run = Run({**OPTIMIZERS[name], "eps": 0.0}, {}, LIKE, decayed)
+        run = Run({**OPTIMIZERS[name], "eps": 0.0}, {}, LIKE, decayed, TENSORS)
         run.lr = run.number(0.1, "lr")
         moved = RULES[name](run, bounds.exact(w[0], DOUBLE), bounds.exact(np.zeros(6), DOUBLE), 1)
         assert not np.isfinite(moved.error).any()
@@ -408,7 +444,7 @@ def test_an_optimizer_that_divides_zero_by_zero_is_not_judged() -> None:
 def test_a_variance_that_may_be_negative_is_not_judged() -> None:
     like = bounds.exact(np.zeros(6), ARITHMETICS["float32"])
     w, g, _, decayed = data()
-    run = Run({**OPTIMIZERS["rmsprop"], "rho": 0.0, "centered": True}, {}, like, decayed)
+    run = Run({**OPTIMIZERS["rmsprop"], "rho": 0.0, "centered": True}, {}, like, decayed, TENSORS)
     run.lr = run.number(0.1, "lr")
     single = [bounds.exact(representable(x[0], "float32"), like.arithmetic) for x in (w, g)]
     moved = RULES["rmsprop"](run, *single, 1)
