@@ -28,8 +28,8 @@ DIALS: Mapping[str, tuple[Any, ...]] = {
     "amsgrad_maximum": ("raw", "corrected"),
     "threshold": ("above", "from"),
     "nadam": ("schedule", "plain"),
-    # The running product of mu_t is kept in double, or in a float32 whatever the lane's dtype; or it
-    # is multiplied once for each tensor instead of once for each step.
+    # The running product of mu_t is kept in double, or in a float32 whatever the lane's dtype; or
+    # it is multiplied once for each tensor instead of once for each step.
     "mu_product": ("double", "float32", "per tensor"),
     "first_square": (0.0, 1.0),
     "clip_eps": (0.0, 1e-6),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import chain, islice, zip_longest
 from random import Random
@@ -27,6 +27,7 @@ CLEAR = 10.0
 SHRINKS = 500
 # So many cases are tried before a claim is called stale.
 WITNESSES = 40
+WITNESS = PROFILES["standard"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +120,7 @@ class Harness:
         """
         others = [other for other in self.claims if other is not claim]
         tried = 0
-        for case in islice(_candidates(lane, claim, self.seed), WITNESSES):
+        for case in _candidates(lane, claim, self.seed):
             tried += 1
             result = next(iter(self.run(lane, [case])))
             if result.trace is None:
@@ -134,18 +135,20 @@ class Harness:
 
 
 def _candidates(lane: Lane, claim: Claim, seed: int) -> Iterator[Case]:
-    """Yield cases that the claim is about, of each optimizer and problem in turn."""
-    names = claim.when.get("optimizer") or tuple(lane.optimizers)
-    profile = PROFILES["standard"]
-    drawn = [
-        generated(problem, optimizer, _dtypes(lane, profile), profile, seed)
-        for optimizer in names
+    """Yield generated cases that a claim is about, then the same ones with inputs 64 times larger.
+
+    The larger ones reach what happens only far out, such as a threshold.
+    """
+    found = [
+        case
+        for optimizer in claim.when.get("optimizer", tuple(lane.optimizers))
         if optimizer in lane.optimizers
         for problem in PROBLEMS
+        for case in generated(problem, optimizer, _dtypes(lane, WITNESS), WITNESS, seed)
+        if lane.lacks(case) is None and claim.applies(lane.name, case)
     ]
-    for case in chain.from_iterable(zip_longest(*drawn)):
-        if case is not None and lane.lacks(case) is None and claim.applies(lane.name, case):
-            yield case
+    yield from found[:WITNESSES]
+    yield from (replace(case, x=64 * case.x) for case in found[:WITNESSES])
 
 
 def _dtypes(lane: Lane, profile: Profile) -> tuple[str, ...]:

@@ -23,7 +23,8 @@ from parity.precision import representable
 class Run:
     """An optimizer's run over one vector of parameters: its constants, dials and slots so far.
 
-    `decayed` is 1 where weight decay applies and 0 elsewhere; `tensors` numbers each element's tensor.
+    `decayed` is 1 where weight decay applies and 0 elsewhere; `tensors` numbers each element's
+    tensor.
     """
 
     hyperparameters: Mapping[str, float | bool]
