@@ -6,9 +6,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-# Options for pytest: `make parity ARGS="--parity-lanes=torch"`, and `WORKERS=2` for two processes.
+# Options for pytest: `make parity ARGS="--parity-lanes=torch"`; WORKERS processes share the lanes.
 ARGS ?=
-WORKERS ?=
+WORKERS ?= auto
 PYTEST = $(BIN)/pytest$(if $(WORKERS), -n $(WORKERS))
 
 .PHONY: parity test lint install clean

@@ -1,7 +1,7 @@
 """A lane's bare loop: its `train` called in one process, without wire, checks or judgement.
 
-Run by harness.py: `python benchmarks/bare.py lane cases.json` answers each line on stdin when it has
-trained all cases once more.
+Run by harness.py: `python benchmarks/bare.py lane cases.json` answers each line on stdin when all
+cases have been trained once more.
 """
 
 from __future__ import annotations

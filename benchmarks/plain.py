@@ -1,8 +1,8 @@
 """A plain cross-framework test, as people write it: eager steps, a NumPy run, assert_allclose.
 
 It is here to be measured beside Parity, in float32, with Adam and SGD. Run by harness.py:
-`python benchmarks/plain.py lane,lane,... cases.json` answers each line on stdin when it has compared
-all cases once more.
+`python benchmarks/plain.py lane,lane,... cases.json` answers each line on stdin when all cases have
+been compared once more.
 """
 
 from __future__ import annotations
@@ -171,13 +171,13 @@ def train_tensorflow(case: Case) -> Iterator[Step]:
     for step, rate in enumerate(case.rates):
         with tf.GradientTape() as tape:
             loss = tf_loss(case, step, weights)
-        seen = gradients = dict(zip(weights, tape.gradient(loss, list(weights.values()))))
+        seen = gradients = tape.gradient(loss, weights)
         if case.clip is not None and case.clip.kind == "value":
             limit = case.clip.limit
             gradients = {n: tf.clip_by_value(g, -limit, limit) for n, g in gradients.items()}
         elif case.clip is not None:
             clipped, _ = tf.clip_by_global_norm(list(gradients.values()), case.clip.limit)
-            gradients = dict(zip(weights, clipped))
+            gradients = dict(zip(weights, clipped, strict=True))
         for name, weight in weights.items():
             tf_update(case, step, rate, name, weight, gradients[name], slots[name])
         after = {name: weight.numpy() for name, weight in weights.items()}
@@ -359,8 +359,9 @@ def train_keras(case: Case) -> Iterator[Step]:
         optimizer.learning_rate = rate
         batch = (x.astype("float32"), y if y.dtype.kind == "i" else y.astype("float32"), weights)
         loss, gradients = run(model, optimizer, criterion, case.loss.reduction, batch)
-        named = dict(zip(case.weights, (keras.ops.convert_to_numpy(g) for g in gradients)))
-        yield float(loss), named, dict(zip(case.weights, model.get_weights()))
+        seen = [keras.ops.convert_to_numpy(gradient) for gradient in gradients]
+        after = dict(zip(case.weights, model.get_weights(), strict=True))
+        yield float(loss), dict(zip(case.weights, seen, strict=True)), after
 
 
 def keras_tensorflow_step(

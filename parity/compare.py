@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -201,10 +202,17 @@ def _order(found: Divergence) -> tuple[int, int, float]:
 
 
 def _parted(case: Case, trace: Trace, dials: Mapping[str, Any]) -> float:
-    free = run_free(case, dials).weights
-    gap = _farthest([trace.weights[name][-1] - end[-1] for name, end in free.items()])
-    moved = _farthest([weights[-1] - weights[0] for weights in free.values()])
+    end, moved = _free_end(case, tuple(dials.items()))
+    gap = _farthest([trace.weights[name][-1] - last for name, last in end.items()])
     return gap / moved if 0 < moved < np.inf else gap
+
+
+@lru_cache(maxsize=1024)  # lanes are judged on the same cases, most of them with the same dials
+def _free_end(case: Case, dials: tuple[tuple[str, Any], ...]) -> tuple[dict[str, Array], float]:
+    """Return the free run's last weights, and the largest change of any weight."""
+    free = run_free(case, dict(dials)).weights
+    moved = _farthest([weights[-1] - weights[0] for weights in free.values()])
+    return {name: weights[-1] for name, weights in free.items()}, moved
 
 
 def _farthest(differences: list[Array]) -> float:

@@ -635,6 +635,11 @@ _JAX = _claims(
         "beta**t is computed in the parameters' dtype",
         "optax/_src/transform.py, by way of optax.tree.bias_correction",
     ),
+)
+_JAX_FUNCTIONS = _claims(
+    ("jax", "jax:*", "keras@jax", "keras@jax:*"),
+    "jax",
+    ">=0.10",
     (
         "leaky_relu_at_zero",
         "one",
@@ -661,6 +666,7 @@ CLAIMS: tuple[Claim, ...] = (
     *_KERAS_CAST,
     *_KERAS_TENSORFLOW,
     *_JAX,
+    *_JAX_FUNCTIONS,
     *_JAX_TRACED,
     *_TORCH,
     *_TORCH_COMPILE,

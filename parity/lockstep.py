@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from itertools import chain, islice, zip_longest
 from random import Random
 
 from hypothesis import HealthCheck, Phase, find, settings
@@ -25,6 +24,7 @@ from parity.trace import Trace
 # is shown is never a case barely over it.
 CLEAR = 10.0
 SHRINKS = 500
+DRAWN = 6  # cases for each that is run: lanes differ in what they lack, and the best come first
 # So many cases are tried before a claim is called stale.
 WITNESSES = 40
 WITNESS = PROFILES["standard"]
@@ -147,8 +147,10 @@ def _candidates(lane: Lane, claim: Claim, seed: int) -> Iterator[Case]:
         for case in generated(problem, optimizer, _dtypes(lane, WITNESS), WITNESS, seed)
         if lane.lacks(case) is None and claim.applies(lane.name, case)
     ]
-    yield from found[:WITNESSES]
-    yield from (replace(case, x=64 * case.x) for case in found[:WITNESSES])
+    # Of every optimizer and problem some.
+    spread = found[:: 1 + len(found) // WITNESSES]
+    yield from spread
+    yield from (replace(case, x=64 * case.x) for case in spread)
 
 
 def _dtypes(lane: Lane, profile: Profile) -> tuple[str, ...]:
@@ -171,7 +173,7 @@ _SHRINK = (Phase.generate, Phase.shrink)
 def generated(
     problem: str, optimizer: str, dtypes: tuple[str, ...], profile: Profile, seed: int
 ) -> tuple[Case, ...]:
-    """Return distinct cases, four for each example of the profile, the same for the same seed.
+    """Return distinct cases, at most DRAWN for each example of the profile, by the seed.
 
     Those come first that together show most of what can be drawn.
     """
@@ -199,7 +201,7 @@ def _draw(
             cases(problem, optimizer, dtypes=dtypes, pool=profile.pool),
             wanted,
             settings=settings(
-                max_examples=4 * profile.examples,
+                max_examples=DRAWN * profile.examples,
                 phases=phases,
                 database=None,
                 deadline=None,

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from parity.lockstep import Harness, Result
 
 PROBLEMS = ("linear", "softmax", "mlp")
-# Lanes below this pace compile for each case, and leave out the articles' data.
+# Lanes below this pace compile for each case: they leave out the articles' data, and witness only
+# the claims that name them.
 PROMPT = 0.1
 INSTALL = 'pip install "parity[all]" (or [torch], [tensorflow], [keras], [jax])'
 
@@ -240,6 +241,7 @@ class Session:
             lane
             for lane in self.lanes
             if claim.covers(lane.name) and not lane.optimizers.keys().isdisjoint(names)
+            if lane.pace >= PROMPT or lane.name in claim.lanes
         ]
         return max(able, key=lambda lane: lane.pace, default=None)
 

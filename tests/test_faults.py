@@ -127,7 +127,7 @@ def essentials(case: Case) -> str:
 # Fault, optimizer, problem; the smallest case on which it is clear; the first step that shows it.
 # fmt: off
 SMALLEST = [
-    ("eps inside the root", "adam", "linear", "1-2, rows 2, weight_decay 0.1", 1),
+    ("eps inside the root", "adam", "linear", "1-2, rows 2", 1),
     ("eps before bias correction", "amsgrad", "softmax",
      "1-3, rows 2, labels dense, class_weights (0.5, 1.5, 2.5)", 1),
     ("beta1 and beta2 swapped", "adam", "linear", "1-2, rows 2", 1),
@@ -146,8 +146,8 @@ SMALLEST = [
      "3-2, rows 7, labels dense, smoothing 0.25, sample_weights True", 1),
     ("partial batch averaged over a full one", "sgd", "linear", "1-2, rows 2+2+1", 3),
     ("gradients accumulated", "sgd", "linear", "1-2, rows 2+2", 2),
-    ("gradients of square kernels transposed", "sgd", "linear",
-     "3-3, rows 1, reduction sum, l2 0.01", 1),
+    ("gradients of square kernels transposed", "sgd", "softmax",
+     "2-2, rows 3, labels integer", 1),
     ("the last step's rate", "sgd", "linear",
      "1-2, rows 2+2+1+2, rates (0.0625, 0.0625, 0.0625, 0.125)", 4),
     ("one element of eight not updated", "sgd", "linear", "3-3, rows 1, reduction sum, l2 0.01", 1),

@@ -11,10 +11,8 @@ from __future__ import annotations
 
 import functools
 import inspect
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -24,6 +22,7 @@ import optax
 
 from parity.case import LEAKY_SLOPE, Case, Layer, Loss
 from parity.lanes import Refused
+from parity.lanes.jax_cache import keep_compiled
 from parity.trace import Recorder, Trace
 
 Arrays = dict[str, Any]
@@ -82,12 +81,7 @@ SLOTS: Mapping[str, str] = {
 OWN_SLOTS: Mapping[str, Mapping[str, str]] = {"adamax": {"nu": "u"}, "rmsprop": {"mu": "mean"}}
 
 
-if jax.config.jax_compilation_cache_dir is None:  # the user's own setting stands
-    # Compiling is nearly all that a new shape costs, and small compilations are the most of it.
-    _CACHES = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    jax.config.update("jax_compilation_cache_dir", str(_CACHES / "parity" / "jax"))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
-    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+keep_compiled()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,10 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from parity.lanes.jax_cache import keep_compiled
+
+keep_compiled()
+
 
 def gradient(
     objective: Callable[..., Any], model: Any, batch: tuple[Any, ...], delta: float, l2: float
