@@ -3,13 +3,15 @@
 `python benchmarks/harness.py` draws cases, starts every process, and lets the three take turns:
 
 - plain: benchmarks/plain.py, one framework after the other, eager steps, assert_allclose. Keras
-  takes one backend per process, so a second process runs it on JAX, in turn;
+  takes one backend per process, so a second process runs it on JAX, in turn. With --fit, Keras
+  trains by compile and train_on_batch;
 - Parity: a worker for each lane, side by side, every trace judged;
 - bare: what those workers run and nothing else, also side by side.
 
-The first pass meets every structure for the first time; in those after it all that can be kept is.
-Imports are never counted. Beside the time on the wall stands that of the processors, which other
-work on the machine does not stretch.
+The first pass is a run as it is: fresh processes that meet every structure for the first time, with
+what JAX lanes keep on disk from an earlier run. In the passes after it everything that a process
+can keep is kept, by the plain harness too. Imports are never counted. Beside the time on the wall
+stands that of the processors, which other work on the machine stretches less.
 """
 
 from __future__ import annotations
@@ -37,7 +39,8 @@ from parity.strategies import PROBLEMS
 
 NAMES = ("torch", "tensorflow", "keras@tensorflow", "keras@jax", "jax")
 OPTIMIZERS = ("adam", "sgd")
-PLAIN = {"tensorflow": "torch,tensorflow,keras@tensorflow,jax", "jax": "keras@jax"}
+# What plain.py runs in each of its processes, by the Keras backend there.
+PLAIN = {"tensorflow": "torch,tensorflow,jax,keras@tensorflow", "jax": "keras@jax"}
 HERE = Path(__file__).parent
 LEAST_GAIN, MOST_COST = 15, 1.3  # what is asked of Parity
 
@@ -48,15 +51,21 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     options.add_argument("--cases", type=int, default=12, help="for each problem and optimizer")
     options.add_argument("--rounds", type=int, default=5, help="how often the three take turns")
+    options.add_argument("--fit", action="store_true", help="plain Keras: compile, train_on_batch")
     chosen = options.parse_args()
     lanes = [lane for lane in LANES if lane.name in NAMES]
     start = time.perf_counter()
     cases = drawn(lanes, chosen.cases)
     print(f"{len(cases)} cases drawn in {time.perf_counter() - start:.1f} s, {len(lanes)} lanes")
-    with tempfile.TemporaryDirectory() as folder, Workers(limit=2 * len(lanes)) as workers:
+    with Workers() as workers:  # an earlier run, which fills the caches on disk
+        judged(Harness(workers, CLAIMS), lanes, cases)
+    with tempfile.TemporaryDirectory() as folder, Workers() as workers:
         path = Path(folder) / "cases.json"
         path.write_text(json.dumps([json.loads(case.to_json()) for case in cases]))
-        plain = [started("plain.py", names, path, backend) for backend, names in PLAIN.items()]
+        keras = ":fit" if chosen.fit else ""
+        plain = [
+            started("plain.py", names + keras, path, backend) for backend, names in PLAIN.items()
+        ]
         bare = [started("bare.py", lane.name, path) for lane in lanes]
         harness = Harness(workers, CLAIMS)
         passes: dict[str, Callable[[], object]] = {

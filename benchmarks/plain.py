@@ -40,9 +40,10 @@ def compare(case: Case, lanes: list[str]) -> int:
     for lane in lanes:
         for step, (loss, gradients, weights) in enumerate(TRAIN[lane](case)):
             failures += not close(loss, expected.losses[step])
-            for name in weights:
-                failures += not close(gradients[name], expected.gradients[name][step])
-                failures += not close(weights[name], expected.weights[name][step + 1])
+            for name, gradient in gradients.items():
+                failures += not close(gradient, expected.gradients[name][step])
+            for name, weight in weights.items():
+                failures += not close(weight, expected.weights[name][step + 1])
     return failures
 
 
@@ -76,6 +77,9 @@ TORCH_LOSSES: dict[str, Callable[..., Any]] = {
     "softmax_cross_entropy": nn.CrossEntropyLoss,
     "binary_cross_entropy": nn.BCEWithLogitsLoss,
 }
+
+
+torch.set_num_threads(1)  # as the lane has it: threads only cost here
 
 
 def train_torch(case: Case) -> Iterator[Step]:
@@ -336,6 +340,32 @@ KERAS_ACTIVATIONS: dict[str, Callable[[Any], Any]] = {
 
 
 def train_keras(case: Case) -> Iterator[Step]:
+    """A loop of one's own: gradients, then the optimizer's apply."""
+    model, optimizer, criterion = keras_model(case), keras_optimizer(case), keras_criterion(case)
+    optimizer.build(model.trainable_variables)
+    run = keras_jax_step if keras.backend.backend() == "jax" else keras_tensorflow_step
+    for step, rate in enumerate(case.rates):
+        optimizer.learning_rate = rate
+        batch = keras_batch(case, step)
+        loss, gradients = run(model, optimizer, criterion, case.loss.reduction, batch)
+        seen = [keras.ops.convert_to_numpy(gradient) for gradient in gradients]
+        after = dict(zip(case.weights, model.get_weights(), strict=True))
+        yield float(loss), dict(zip(case.weights, seen, strict=True)), after
+
+
+def fit_keras(case: Case) -> Iterator[Step]:
+    """Keras' own loop, compiled as by default; it shows no gradients."""
+    model = keras_model(case)
+    share = 0.5 if case.loss.reduction == "half_mean" else None
+    model.compile(keras_optimizer(case), keras_criterion(case), loss_weights=share)
+    for step, rate in enumerate(case.rates):
+        model.optimizer.learning_rate = rate
+        x, y, weights = keras_batch(case, step)
+        loss = model.train_on_batch(x, y, sample_weight=weights)
+        yield float(loss), {}, dict(zip(case.weights, model.get_weights(), strict=True))
+
+
+def keras_model(case: Case) -> Any:
     model = keras.Sequential([keras.Input((case.x.shape[1],))])
     for layer in case.layers:
         activation = KERAS_ACTIVATIONS.get(layer.activation, layer.activation)
@@ -346,22 +376,16 @@ def train_keras(case: Case) -> Iterator[Step]:
             )
         )
     model.set_weights(list(case.weights.values()))
-    optimizer = keras_optimizer(case)
-    optimizer.build(model.trainable_variables)
-    criterion = keras_criterion(case)
-    run = keras_jax_step if keras.backend.backend() == "jax" else keras_tensorflow_step
-    for step, rate in enumerate(case.rates):
-        x, y, weights = case.batch(step)
-        if case.loss.class_weights is not None:
-            labels = y if case.loss.labels == "integer" else y.argmax(axis=1)
-            by_row = np.array(case.loss.class_weights)[labels]
-            weights = by_row if weights is None else weights * by_row
-        optimizer.learning_rate = rate
-        batch = (x.astype("float32"), y if y.dtype.kind == "i" else y.astype("float32"), weights)
-        loss, gradients = run(model, optimizer, criterion, case.loss.reduction, batch)
-        seen = [keras.ops.convert_to_numpy(gradient) for gradient in gradients]
-        after = dict(zip(case.weights, model.get_weights(), strict=True))
-        yield float(loss), dict(zip(case.weights, seen, strict=True)), after
+    return model
+
+
+def keras_batch(case: Case, step: int) -> tuple[Any, Any, Any]:
+    x, y, weights = case.batch(step)
+    if case.loss.class_weights is not None:
+        labels = y if case.loss.labels == "integer" else y.argmax(axis=1)
+        by_row = np.array(case.loss.class_weights)[labels]
+        weights = by_row if weights is None else weights * by_row
+    return x.astype("float32"), y if y.dtype.kind == "i" else y.astype("float32"), weights
 
 
 def keras_tensorflow_step(
@@ -430,7 +454,9 @@ TRAIN: dict[str, Callable[[Case], Iterator[Step]]] = {
     "torch": train_torch,
     "tensorflow": train_tensorflow,
     "keras@tensorflow": train_keras,
+    "keras@tensorflow:fit": fit_keras,
     "keras@jax": train_keras,
+    "keras@jax:fit": fit_keras,
     "jax": train_jax,
 }
 

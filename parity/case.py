@@ -7,6 +7,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
@@ -258,7 +259,7 @@ class Case:
     @property
     def digest(self) -> str:
         """Twelve hexadecimal digits that name this case."""
-        return hashlib.sha256(self.to_json().encode()).hexdigest()[:12]
+        return _digest(self)
 
 
 _KEYS = (
@@ -275,6 +276,11 @@ _KEYS = (
     "sample_weights",
     "weights",
 )
+
+
+@lru_cache(maxsize=4096)  # every lane's verdict names its case
+def _digest(case: Case) -> str:
+    return hashlib.sha256(case.to_json().encode()).hexdigest()[:12]
 
 
 def parameter_shapes(features: int, layers: tuple[Layer, ...]) -> dict[str, tuple[int, ...]]:

@@ -32,9 +32,12 @@ DIALS: Mapping[str, tuple[Any, ...]] = {
     # it is multiplied once for each tensor instead of once for each step.
     "mu_product": ("double", "float32", "per tensor"),
     "first_square": (0.0, 1.0),
+    "zero_sum": ("step", "no step"),
     "clip_eps": (0.0, 1e-6),
     # A hyperparameter that the lane fixes.
     "momentum_decay": (None,),
+    # What is used for an eps of 0.
+    "eps_for_zero": (0.0, 1e-7),
     # Losses and activations.
     "sum": ("elements", "row means"),
     "class_weights": ("row", "class"),

@@ -433,6 +433,13 @@ _TF_KERAS_LEGACY = _claims(
         "tf_keras/src/optimizers/legacy/optimizer_v2.py, _create_hypers",
     ),
     (
+        "eps_for_zero",
+        1e-7,
+        _by("adagrad"),
+        "epsilon=0 is taken for none given, which is 1e-7",
+        "tf_keras/src/optimizers/legacy/adagrad.py, __init__",
+    ),
+    (
         "eps",
         "inside",
         _by("rmsprop", argument=("momentum",)),
@@ -627,6 +634,13 @@ _JAX = _claims(
         _by("rmsprop", argument=("momentum",)),
         "lr enters the momentum buffer, with its sign",
         "optax/_src/alias.py, rmsprop",
+    ),
+    (
+        "zero_sum",
+        "no step",
+        _by("adagrad"),
+        "nothing moves where the sum of squares is zero, which tiny gradients leave it",
+        "optax/_src/transform.py, scale_by_rss",
     ),
     (
         "correction",

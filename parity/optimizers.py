@@ -43,7 +43,10 @@ class Run:
 
     def constant(self, name: str) -> Value:
         """Return a hyperparameter in the precision in which the lane computes with it."""
-        return self.number(float(self.hyperparameters[name]), name)
+        value = float(self.hyperparameters[name])
+        if name == "eps" and not value:
+            value = float(self.dial("eps_for_zero"))
+        return self.number(value, name)
 
     def number(self, value: float, name: str, *, dial: str = "constants") -> Value:
         """Return a number in the precision in which the lane computes with it."""
@@ -115,7 +118,7 @@ def adam(run: Run, w: Value, g: Value, step: int) -> Value:
     m = run.average("m", g, run.constant("beta1"))
     v = run.average("v", g * g, run.constant("beta2"))
     mean = m / run.correction("beta1", step)
-    return bounds.move(w, run.lr * (mean / _root(run, v, run.correction("beta2", step))))
+    return bounds.move(w, _divided(run, mean, _root(run, v, run.correction("beta2", step))))
 
 
 def amsgrad(run: Run, w: Value, g: Value, step: int) -> Value:
@@ -131,7 +134,7 @@ def amsgrad(run: Run, w: Value, g: Value, step: int) -> Value:
         v, second = v / second, 1.0
     run.state["v_max"] = top = bounds.maximum(run.slot("v_max"), v)
     mean = m / run.correction("beta1", step)
-    return bounds.move(w, run.lr * (mean / _root(run, top, second)))
+    return bounds.move(w, _divided(run, mean, _root(run, top, second)))
 
 
 def adamax(run: Run, w: Value, g: Value, step: int) -> Value:
@@ -145,7 +148,7 @@ def adamax(run: Run, w: Value, g: Value, step: int) -> Value:
     size = bounds.absolute(g) if beside else bounds.absolute(g) + eps
     run.state["u"] = u = bounds.maximum(run.constant("beta2") * run.slot("u"), size)
     mean = m / run.correction("beta1", step)
-    return bounds.move(w, run.lr * (mean / (u + eps if beside else u)))
+    return bounds.move(w, _divided(run, mean, u + eps if beside else u))
 
 
 def nadam(run: Run, w: Value, g: Value, step: int) -> Value:
@@ -190,7 +193,8 @@ def radam(run: Run, w: Value, g: Value, step: int) -> Value:
         return bounds.move(w, run.lr * mean)
     second = run.correction("beta2", step)
     rectified = _rectification(run, step)
-    return bounds.move(w, run.lr * (mean * (rectified / _root(run, v, second, "hat"))))
+    root = _root(run, v, second, "hat")
+    return bounds.move(w, _divided(run, mean * rectified, root))
 
 
 def rmsprop(run: Run, w: Value, g: Value, step: int) -> Value:
@@ -205,11 +209,11 @@ def rmsprop(run: Run, w: Value, g: Value, step: int) -> Value:
         mean = run.average("mean", g, rho)
         v = bounds.not_negative(v - mean * mean)
     inside = run.dial("eps") == "inside"
-    scaled = g / (bounds.sqrt(v + eps) if inside else bounds.sqrt(v) + eps)
+    root = bounds.sqrt(v + eps) if inside else bounds.sqrt(v) + eps
     if not run.hyperparameters["momentum"]:
-        return bounds.move(w, run.lr * scaled)
+        return bounds.move(w, _divided(run, g, root))
     where = run.dial("momentum")
-    gained = scaled if where == "outside" else run.lr * scaled
+    gained = g / root if where == "outside" else _divided(run, g, root)
     gained = -gained if where == "velocity" else gained
     buffer = run.constant("momentum") * run.slot("momentum") + gained
     run.state["momentum"] = buffer
@@ -221,14 +225,17 @@ def rmsprop(run: Run, w: Value, g: Value, step: int) -> Value:
 def adagrad(run: Run, w: Value, g: Value, step: int) -> Value:
     """s <- s + g**2; w <- w - lr g / (sqrt(s) + eps).
 
-    Source: J. Duchi et al., Adaptive subgradient methods, 2011. Keras, optax: eps inside the root.
+    Source: J. Duchi et al., Adaptive subgradient methods, 2011. Keras, optax: eps inside the root;
+    optax: no step where s is zero, be it by underflow (`zero_sum`).
     """
     start = float(run.hyperparameters["initial_accumulator"])
     start = held(start, "initial_accumulator", run.dials)
     run.state["sum"] = s = run.slot("sum", start) + g * g
     eps, inside = run.constant("eps"), run.dial("eps") == "inside"
-    scaled = g / (bounds.sqrt(s + eps) if inside else bounds.sqrt(s) + eps)
-    return bounds.move(w, run.lr * scaled)
+    change = _divided(run, g, bounds.sqrt(s + eps) if inside else bounds.sqrt(s) + eps)
+    if run.dial("zero_sum") == "no step":
+        change = bounds.choose(s, 1.0, 0.0, 0.0) * change
+    return bounds.move(w, change)
 
 
 def adadelta(run: Run, w: Value, g: Value, step: int) -> Value:
@@ -271,6 +278,11 @@ def decay(run: Run, name: str, w: Value, g: Value) -> tuple[Value, Value]:
 
 def _times(factor: Value, x: Value) -> Value:
     return x if isinstance(factor, float) and factor == 1.0 else factor * x
+
+
+def _divided(run: Run, x: Value, root: Value) -> Value:
+    """Return lr * x / root, whichever is done first: near zero, lr * x may underflow."""
+    return bounds.any_of(run.lr * (x / root), (run.lr * x) / root)
 
 
 def _masked(x: Value, mask: Array) -> Value:

@@ -170,6 +170,8 @@ def calls(draw: Callable[[st.SearchStrategy[Any]], Any], optimizer: str) -> tupl
     }
     if optimizer == "nadam" and draw(st.booleans()):
         del arguments["momentum_decay"]
+    if optimizer == "adagrad" and arguments["initial_accumulator"] and draw(st.booleans()):
+        arguments["eps"] = 0.0
     if optimizer == "sgd":
         if not arguments["momentum"]:
             arguments["dampening"] = 0.0

@@ -211,7 +211,7 @@ def _versions(lane: Any) -> dict[str, str]:
         if isinstance(value, ModuleType)
     }
     known = {name.partition(".")[0] for entry in LANES for name in entry.packages}
-    names = (imported | known) & set(sys.modules) - sys.stdlib_module_names
+    names = {name for name in imported | known if name in sys.modules} - sys.stdlib_module_names
     found = {name: _version(name) for name in sorted(names)}
     return {
         "python": platform.python_version(),
