@@ -1,14 +1,22 @@
-"""The table at the end of a run: lanes by problem and optimizer, with counts and worst scores."""
+"""The table at the end of a run: lanes by problem and optimizer, with counts and worst scores.
+
+`python -m parity.summary FILE` prints this table, and that of whole epochs on real data, of the
+verdicts that `--parity-json=FILE` wrote.
+"""
 
 from __future__ import annotations
 
 import io
+import json
+import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
+from parity.datasets import REAL
 from parity.records import COUNTS, Record, by_lane, kind, tally
 
 PROBLEMS = ("linear", "softmax", "mlp")
@@ -45,6 +53,22 @@ def table(records: Sequence[Record]) -> str:
     return "\n".join(lines) + "\n\n" + LEGEND
 
 
+def epochs(records: Sequence[Record]) -> str:
+    """Return a Markdown table of the worst score of each whole epoch on real data."""
+    names = [name for name in REAL if any(_dataset(record) == name for record in records)]
+    lines = [f"| lane | {' | '.join(names)} |", "| --- |" + " ---: |" * len(names)]
+    for lane, own in by_lane(records).items():
+        scores = {_dataset(record): times(float(record["score"])) for record in own}
+        lines.append(f"| `{lane}` | {' | '.join(scores.get(name, '') for name in names)} |")
+    return "\n".join(lines)
+
+
+def _dataset(record: Record) -> str:
+    """Return the data set of a check's id: test_dataset[lane-name]."""
+    check, _, rest = str(record["check"]).partition("[")
+    return rest.rstrip("]").removeprefix(f"{record['lane']}-") if check == "test_dataset" else ""
+
+
 def times(score: float) -> str:
     """Return a score as a person reads it; rounding never takes it to the other side of 1."""
     if 100 <= score < 1e6:
@@ -68,3 +92,8 @@ def _unjudged(stages: Mapping[str, Mapping[str, Any]]) -> str:
     stage = max(stages, key=lambda name: stages[name]["unjudged"])
     share = stages[stage]["unjudged"]
     return f"{share:.2%} {stage}" if share else "0%"
+
+
+if __name__ == "__main__":
+    verdicts = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))["verdicts"]
+    sys.stdout.write(f"{table(verdicts)}\n{epochs(verdicts)}\n")
