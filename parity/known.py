@@ -110,6 +110,7 @@ def _claims(
 _NORMS = {"clip": ("norm", "global_norm")}
 _CLASS_WEIGHTS = {"class_weights": (True,)}
 _DOUBLE = ("float64",)
+_FULL = ("float32", "float64")
 _ADAMS = ("adam", "adamw", "amsgrad")
 
 
@@ -645,8 +646,8 @@ _JAX = _claims(
     (
         "correction",
         "working",
-        _by("adam", "adamw", "amsgrad", "adamax", "nadam", "radam"),
-        "beta**t is computed in the parameters' dtype",
+        _by("adam", "adamw", "amsgrad", "adamax", "nadam", "radam", dtype=_FULL),
+        "beta**t is computed in the parameters' dtype, or in float32 if that is finer",
         "optax/_src/transform.py, by way of optax.tree.bias_correction",
     ),
 )
@@ -669,8 +670,9 @@ _JAX_TRACED = _claims(
     (
         "constants",
         "working",
-        {},
-        "the lane traces hyperparameters, so that they are arrays of the parameters' dtype",
+        {"dtype": _FULL},
+        "the lane traces hyperparameters, so that they are arrays of the parameters' dtype, or of "
+        "float32 if that is finer",
         "parity/lanes/jax.py",
     ),
 )
