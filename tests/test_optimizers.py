@@ -456,3 +456,28 @@ def test_a_weight_without_gradient_is_not_moved_and_rounds_nothing() -> None:
     for name in set(OPTIMIZERS) - {"adamw"}:
         (moved, _), *_ = rule((name, {}, {}), LIKE)
         assert (moved.value[-1], moved.error[-1]) == (data()[0][0, -1], 0)
+
+
+def _adagrad_step(g: float, dials: Mapping[str, Any], **given: float) -> Bounded:
+    """Return a float32 weight of 0 after one step of Adagrad."""
+    zero = bounds.exact(np.zeros(1), ARITHMETICS["float32"])
+    arguments = {**OPTIMIZERS["adagrad"], **given}
+    run = Run(arguments, dials, zero, np.ones(1), np.zeros(1, int), lr=zero + 1.0)
+    after: Bounded = RULES["adagrad"](run, zero, bounds.exactly(np.array([g]), zero), 1)
+    return after
+
+
+def test_an_eps_of_zero_may_stand_for_another() -> None:
+    turned = _adagrad_step(1e-3, {"eps_for_zero": 1e-7}, eps=0.0)
+    assert turned.value == _adagrad_step(1e-3, {}, eps=1e-7).value
+    assert turned.value != _adagrad_step(1e-3, {}, eps=0.0).value
+    assert _adagrad_step(1e-3, {"eps_for_zero": 1e-7}, eps=1e-3).value == (
+        _adagrad_step(1e-3, {}, eps=1e-3).value
+    )
+
+
+def test_a_sum_that_underflows_may_mean_no_step() -> None:
+    textbook = _adagrad_step(1e-30, {"eps": "inside"})
+    turned = _adagrad_step(1e-30, {"eps": "inside", "zero_sum": "no step"})
+    assert abs(textbook.value) > textbook.error
+    assert abs(turned.value) <= turned.error
