@@ -72,7 +72,10 @@ class Session:
         self.command = command
         self._origins = _chosen(lanes)
         self.missing: dict[str, str] = {}
-        self.lanes = self._able([lane for lane, _ in self._origins.values()], lanes)
+        chosen = [lane for lane, _ in self._origins.values()]
+        if self.profile.brief and lanes is None and case is None:
+            chosen = [lane for lane in chosen if lane.pace >= PROMPT]
+        self.lanes = self._able(chosen, lanes)
         self.claims = in_force(CLAIMS, versions())
         self._records: dict[str, list[dict[str, Any]]] = {}
         self._told: set[tuple[str, str]] = set()
@@ -219,10 +222,15 @@ class Session:
     def _dataset_rows(self, lane: Lane) -> list[Row]:
         return [
             Row({"lane": lane, "dataset": name}, f"{lane.name}-{name}")
-            for name in (*REAL, *(_articles() if lane.pace >= PROMPT else ()))
+            for name in (*REAL, *self._tutorials(lane))
         ]
 
+    def _tutorials(self, lane: Lane) -> tuple[str, ...]:
+        return () if self.profile.brief or lane.pace < PROMPT else tuple(_articles())
+
     def _claim_rows(self, lane: Lane) -> list[Row]:
+        if self.profile.brief:
+            return []
         mine = [claim for claim in self.claims if self._witness(claim) is lane]
         names = [f"{lane.name}-{claim.name}" for claim in mine]
         return [

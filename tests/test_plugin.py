@@ -87,7 +87,7 @@ def test_a_healthy_lane_passes_and_stands_in_the_table(pytester: pytest.Pytester
     assert result.ret == pytest.ExitCode.OK
     result.stdout.fnmatch_lines(
         [
-            "parity: profile quick, up to 4 cases for each lane, problem and optimizer, seed 0",
+            "parity: profile quick, up to 2 cases for each lane, problem and optimizer, seed 0",
             "parity: python *, numpy *",
             "parity lanes: healthy@sgd, healthy",
             "healthy@sgd .",
