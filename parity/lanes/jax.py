@@ -244,11 +244,6 @@ def _updated(transformation: Any, gradients: Arrays, state: Any, weights: Arrays
     return optax.apply_updates(weights, updates), state
 
 
-@functools.partial(jax.jit, static_argnums=2)
-def _traced_start(weights: Arrays, numbers: Arrays, call: Call) -> Any:
-    return _transformation(call, 0.0, numbers).init(weights)
-
-
 @functools.partial(jax.jit, static_argnums=5)
 def _traced_update(
     gradients: Arrays, state: Any, weights: Arrays, lr: Any, numbers: Arrays, call: Call
@@ -264,7 +259,7 @@ def _traced(case: Case) -> tuple[Start, Update]:
     call, given = _call(case)
     numbers = {**_defaults(case.optimizer.name), **given}
     return (
-        lambda weights: _traced_start(weights, numbers, call),
+        _transformation(call, 0.0, numbers).init,
         lambda gradients, state, weights, lr: _traced_update(
             gradients, state, weights, float(lr), numbers, call
         ),

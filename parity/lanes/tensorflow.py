@@ -9,7 +9,7 @@ from typing import Any
 import tensorflow as tf
 
 from parity.case import LEAKY_SLOPE, Case, Clip, Loss
-from parity.lanes.tensorflow_update import Tensors, arrays, traced, updates
+from parity.lanes.tensorflow_update import Tensors, arrays, traced, updates, variable
 from parity.trace import Recorder, Trace
 
 Layers = tuple[tuple[str, bool], ...]  # each layer's activation, and whether it has a bias
@@ -35,7 +35,7 @@ def train(case: Case, mode: str) -> Trace:
     compiled; in v1, loss and gradients are. Raises Refused where TensorFlow refuses an argument.
     """
     tensor = functools.partial(tf.constant, dtype=case.dtype)
-    weights = {name: tf.Variable(tensor(value)) for name, value in case.weights.items()}
+    weights = {name: variable(tensor(value), mode) for name, value in case.weights.items()}
     how = "graph" if mode == "v1" else mode
     layers = tuple((layer.activation, layer.bias) for layer in case.layers)
     gradient = _gradient(layers, _structure(case.loss), _extras(case), case.dtype, how)

@@ -64,12 +64,19 @@ def updates(case: Case, weights: Tensors, mode: str) -> Updates:
 def traced(function: Callable[..., Any], mode: str, signature: Any = None) -> Callable[..., Any]:
     """Return `function` as a graph, compiled where `mode` is xla."""
     graph: Callable[..., Any] = tf.function(
-        function,
+        # A partial: of plain functions TensorFlow counts the traces over all that share their code.
+        functools.partial(function),
         input_signature=signature,
         autograph=False,
         jit_compile=True if mode == "xla" else None,
+        reduce_retracing=True if mode == "graph" and signature is None else None,
     )
     return graph
+
+
+def variable(value: Any, mode: str) -> Any:
+    """Return a variable; its sizes are left open in a graph, so that one trace serves them all."""
+    return tf.Variable(value, shape=[None] * value.ndim if mode == "graph" else None)
 
 
 def arrays(tensors: Tensors) -> dict[str, Array]:
@@ -95,7 +102,7 @@ class _ByHand:
         if self.name == "sgd":
             slots = ["momentum"] if self.given["momentum"] else []
         self.slots = {
-            name: {slot: tf.Variable(tf.zeros_like(weight)) for slot in slots}
+            name: {slot: variable(tf.zeros_like(weight), mode) for slot in slots}
             for name, weight in weights.items()
         }
 
@@ -107,7 +114,7 @@ class _ByHand:
             constants = {name: tf.constant(c, self.dtype) for name, c in constants.items()}
             kept = {name: constants[name] for name in kept}
         for name, weight in self.weights.items():
-            update = _update(self.name, nesterov, self.mode, (self.dtype, tuple(weight.shape)))
+            update = _update(self.name, nesterov, self.mode, (self.dtype, weight.shape))
             decays = self.decay_biases or name.endswith("/kernel")
             update(weight, gradients[name], self.slots[name], constants if decays else kept)
 
@@ -142,9 +149,7 @@ def _update(
     name: str, nesterov: bool, mode: str, kind: tuple[str, tuple[int, ...]]
 ) -> Callable[..., None]:
     """Return the update of variables of one `kind`: TensorFlow warns of functions traced anew."""
-    # Partials, as TensorFlow counts the traces of plain functions over all their kinds.
-    sgd, adam = functools.partial(_sgd, nesterov=nesterov), functools.partial(_adam)
-    update = sgd if name == "sgd" else adam
+    update = functools.partial(_sgd, nesterov=nesterov) if name == "sgd" else _adam
     return update if mode == "eager" else traced(update, mode)
 
 

@@ -147,9 +147,13 @@ def _optimizer(case: Case, weights: Tensors, mode: str) -> Any:
         beta1, beta2 = _default_betas(call.name)
         arguments["betas"] = (given.pop("beta1", beta1), given.pop("beta2", beta2))
     arguments |= {spelling.arguments.get(name, name): value for name, value in given.items()}
-    # With a tensor, a schedule makes torch.compile compile once; a float would be baked in.
-    rate = torch.tensor(case.rates[0], dtype=torch.float64) if mode == "compile" else case.rates[0]
     groups = _groups(weights, decay_biases=call.decay_biases)
+    rate: Any = case.rates[0]
+    # A float would be baked in, and compiled anew for each rate of a schedule. But a tensor beside
+    # momentum and a second group makes torch 2.13 raise SpeculationLogDivergence.
+    broken = isinstance(groups[0], dict) and bool(given.get("momentum"))
+    if mode == "compile" and len(set(case.rates)) > 1 and not broken:
+        rate = torch.tensor(rate, dtype=torch.float64)
     try:
         return spelling.build(groups, lr=rate, **arguments, **MODES[mode])
     except ValueError as error:
