@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import lru_cache
 from random import Random
 
 from hypothesis import HealthCheck, Phase, find, settings
@@ -77,7 +77,7 @@ class Harness:
 
     def examples(self, lane: Lane, problem: str, optimizer: str, profile: Profile) -> list[Case]:
         """Return the generated cases that `lane` can run, its share of the profile's number."""
-        wanted = max(1, round(profile.examples * lane.pace))
+        wanted = max(1, round(profile.share(lane)))
         drawn = generated(problem, optimizer, _dtypes(lane, profile), profile, self.seed)
         return [case for case in drawn if lane.lacks(case) is None][:wanted]
 
@@ -169,7 +169,7 @@ def _like(verdict: Verdict, worst: Verdict) -> bool:
 _SHRINK = (Phase.generate, Phase.shrink)
 
 
-@cache
+@lru_cache(maxsize=128)  # the pairs of problem and optimizer, for some sets of dtypes
 def generated(
     problem: str, optimizer: str, dtypes: tuple[str, ...], profile: Profile, seed: int
 ) -> tuple[Case, ...]:

@@ -30,6 +30,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="how many cases are drawn: quick, standard or deep (default: %(default)s)",
     )
     group.addoption(
+        "--parity-cases",
+        metavar="N",
+        help="draw N cases or more for each lane, over its problems and optimizers, slow or not",
+    )
+    group.addoption(
         "--parity-case",
         metavar="FILE",
         help="run this one case, as a finding saved it, instead of drawing any",

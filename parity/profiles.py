@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
+
+from parity.lanes import Lane
 
 POOL = 12
 
@@ -11,14 +14,24 @@ POOL = 12
 class Profile:
     """How much is run: examples for each lane, problem and optimizer, dtypes, and structures.
 
-    A brief run leaves out the articles' data, the question whether each claim is still needed, and,
-    unless they are asked for, the lanes that compile for each case.
+    A paced run gives a slow lane its share of the examples only. A brief run leaves out the
+    articles' data, the question whether each claim is still needed, and, unless they are asked for,
+    the lanes that compile for each case.
     """
 
     examples: int
     dtypes: tuple[str, ...]
     pool: int = POOL
     brief: bool = False
+    paced: bool = True
+
+    def share(self, lane: Lane) -> float:
+        """Return the examples for each of `lane`'s problems and optimizers; below 1 for some."""
+        return self.examples * lane.pace if self.paced else self.examples
+
+    def spread(self, cases: int, pairs: int) -> Profile:
+        """Return the profile with at least `cases` for a lane that has so many pairs."""
+        return replace(self, examples=math.ceil(cases / pairs), paced=False)
 
 
 PROFILES = {

@@ -21,6 +21,7 @@ def start(config: pytest.Config) -> None:
         session = Session(
             lanes=config.getoption("parity_lanes"),
             profile=config.getoption("parity_profile"),
+            cases=config.getoption("parity_cases"),
             case=config.getoption("parity_case"),
             report=config.getoption("parity_json"),
             seed=told.get("parity_seed", config.getoption("hypothesis_seed", None)),

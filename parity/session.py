@@ -51,6 +51,7 @@ class Session:
         *,
         lanes: str | None = None,
         profile: str = "standard",
+        cases: str | int | None = None,
         case: str | None = None,
         report: str | None = None,
         seed: str | int | None = None,
@@ -63,6 +64,7 @@ class Session:
             raise ValueError(f"profile: expected one of {', '.join(PROFILES)}, got {profile!r}")
         self.profile_name = profile
         self.profile: Profile = PROFILES[profile]
+        self.cases = None if cases is None else _whole(cases)
         self.timeout = _seconds(timeout)
         self.seed = _seed(seed)
         self.report = None if report is None else _writable(Path(report))
@@ -106,6 +108,12 @@ class Session:
             reasons.setdefault(reason, []).append(name)
         lines += [f"parity skips {', '.join(names)}: {why}" for why, names in reasons.items()]
         return lines
+
+    def extent(self, lane: Lane) -> Profile:
+        """Return how much is drawn for `lane`: the profile, or so as to reach `--parity-cases`."""
+        if self.cases is None:
+            return self.profile
+        return self.profile.spread(self.cases, len(PROBLEMS) * len(lane.optimizers))
 
     def rows(self, check: str) -> list[Row]:
         """Return the parametrization of the check named so."""
@@ -184,10 +192,10 @@ class Session:
     def _extent(self) -> str:
         if self.case is not None:
             return f"one case, {self.case_path}"
-        return (
-            f"profile {self.profile_name}, up to {self.profile.examples} cases for each lane, "
-            f"problem and optimizer, seed {self.seed}"
-        )
+        count = f"up to {self.profile.examples} cases for each lane, problem and optimizer"
+        if self.cases is not None:
+            count = f"{self.cases} cases or more for each lane"
+        return f"profile {self.profile_name}, {count}, seed {self.seed}"
 
     def _who(self, lane: Lane, result: Result) -> str:
         found = dict(result.trace.versions) if result.trace is not None else versions()
@@ -209,7 +217,7 @@ class Session:
             for problem in PROBLEMS
         ]
         # A lane whose share is below one case each has some of the pairs, spread evenly.
-        share = min(1.0, self.profile.examples * lane.pace)
+        share = min(1.0, self.extent(lane).share(lane))
         return [
             Row(
                 {"lane": lane, "problem": problem, "optimizer": name},
@@ -290,6 +298,16 @@ def _seconds(value: str | float) -> float:
     if not 0 < seconds < math.inf:
         raise ValueError(f"timeout: expected a number of seconds above 0, got {value!r}")
     return seconds
+
+
+def _whole(value: str | int) -> int:
+    try:
+        number = int(value)
+    except ValueError:
+        number = 0
+    if number < 1:
+        raise ValueError(f"cases: expected a whole number above 0, got {value!r}")
+    return number
 
 
 def _seed(value: str | int | None) -> int:

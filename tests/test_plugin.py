@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import select
@@ -194,6 +195,20 @@ def test_the_seed_decides_what_is_drawn(tmp_path: Path) -> None:
     assert drawn("7") != drawn("8")
 
 
+def test_so_many_cases_are_spread_over_a_lane_slow_or_not(tmp_path: Path) -> None:
+    wanted = 40
+    session = Session(cases=str(wanted), lanes="torch,tensorflow:xla", folder=tmp_path)
+    for lane in session.lanes:
+        rows = [row.values for row in session.rows("test_lockstep") if row.values["lane"] is lane]
+        profile = session.extent(lane)
+        counts = [
+            len(session.harness.examples(lane, row["problem"], row["optimizer"], profile))
+            for row in rows
+        ]
+        assert len(rows) == 3 * len(lane.optimizers)
+        assert set(counts) == {math.ceil(wanted / len(rows))}
+
+
 def test_the_seed_is_hypothesis_seed(pytester: pytest.Pytester) -> None:
     result = run(pytester, lanes("healthy"), "--collect-only", "--hypothesis-seed=7")
     result.stdout.fnmatch_lines(["parity: profile quick, *, seed 7"])
@@ -366,6 +381,8 @@ def nothing_starts(monkeypatch: pytest.MonkeyPatch) -> None:
         ("--parity-lanes=,", r"expected one of torch, .*, numpy32, got ','"),
         ("--parity-lanes=mine.py", r"mine\.py: no such file"),
         ("--parity-profile=fast", r"profile: expected one of quick, standard, deep, got 'fast'"),
+        ("--parity-cases=0", r"cases: expected a whole number above 0, got '0'"),
+        ("--parity-cases=many", r"cases: expected a whole number above 0, got 'many'"),
         ("--parity-case=mine.json", r"mine\.json: No such file or directory"),
         ("--parity-json=my/all.json", r"my/all\.json: no folder my"),
         ("--parity-json=.", r"\.: is a folder"),

@@ -27,8 +27,8 @@ def test_lockstep(
     optimizer: str,
 ) -> None:
     """Generated cases: every step of every run, gradients, weights and state."""
-    session = parity_session
-    batch = session.harness.examples(lane, problem, optimizer, session.profile)
+    session, profile = parity_session, parity_session.extent(lane)
+    batch = session.harness.examples(lane, problem, optimizer, profile)
     if not batch:
         pytest.skip(f"{lane.name} can run none of the cases drawn")
     results = []
@@ -39,7 +39,7 @@ def test_lockstep(
     if worst is None:
         return
     if worst.verdict.status != "abstain" and not worst.verdict.reason.startswith(COSTLY):
-        worst = session.harness.shrunk(lane, problem, optimizer, session.profile, worst)
+        worst = session.harness.shrunk(lane, problem, optimizer, profile, worst)
     pytest.fail(session.finding(lane, worst), pytrace=False)
 
 
