@@ -29,11 +29,12 @@ from pathlib import Path
 from statistics import median
 
 from parity.case import Case
+from parity.generation import generated
 from parity.known import CLAIMS
 from parity.lanes import Lane
 from parity.lanes.catalog import LANES
 from parity.lanes.process import Workers
-from parity.lockstep import Harness, generated
+from parity.lockstep import Harness
 from parity.profiles import Profile
 from parity.strategies import PROBLEMS
 

@@ -312,6 +312,15 @@ def select(x: Value, above: Value, below: Value) -> Value:
     return Bounded(np.where(mask, a.value, b.value), np.where(near, either, error), a.arithmetic)
 
 
+def where(mask: Array, a: Value, b: Value) -> Value:
+    """Return `a` where the mask is true and `b` elsewhere."""
+    if not isinstance(a, Bounded) and not isinstance(b, Bounded):
+        return np.where(mask, a, b)
+    x, y = _pair(a, b)
+    error = np.where(mask, x.error, y.error)
+    return Bounded(np.where(mask, x.value, y.value), error, x.arithmetic)
+
+
 def mix(old: Value, new: Value, beta: Value, rest: Value) -> Value:
     """Return beta * old + rest * new, where rest is 1 - beta.
 

@@ -16,6 +16,10 @@ from parity.oracle import Expected, follow, run_free
 from parity.precision import representable
 from parity.trace import Trace
 
+# A divergence is clear from this many times its bound on: a case is shrunk, and explanations are
+# told apart, only by what nobody could call barely over the bound.
+CLEAR = 10.0
+
 
 class Status(StrEnum):
     """How a verdict came out."""
@@ -87,7 +91,11 @@ class Verdict:
 
 @np.errstate(all="ignore")  # what a lane got may be infinite or no number
 def judge(case: Case, trace: Trace, dials: Mapping[str, Any]) -> Verdict:
-    """Return the verdict on `trace`, the oracle turned to `dials`."""
+    """Return the verdict on `trace`, the oracle turned to `dials`.
+
+    A slot that the trace does not show is not held against it: not every API shows all of them, and
+    an optimizer that lacks one moves the weights otherwise, which are always judged.
+    """
     expected = follow(case, trace, dials)
     unknown = sorted(set(trace.state) - set(expected.state))
     if unknown:
@@ -97,10 +105,10 @@ def judge(case: Case, trace: Trace, dials: Mapping[str, Any]) -> Verdict:
         )
     counts: dict[Stage, Count] = {}
     first = _other_start(case, trace)
-    for stage, tensor, seen, wanted, scale in _pairs(trace, expected):
-        scores, abstained = _scores(seen, wanted, scale)
-        counts[stage] = _counted(counts.get(stage, Count()), scores, abstained)
-        found = _first(stage, tensor, seen, wanted, scores)
+    for stage, tensor, seen, wanted, scale in pairs(trace, expected):
+        scored, abstained = scores(seen, wanted, scale)
+        counts[stage] = _counted(counts.get(stage, Count()), scored, abstained)
+        found = _first(stage, tensor, seen, wanted, scored)
         if found is not None and (first is None or _order(found) < _order(first)):
             first = found
     if first is not None:
@@ -116,8 +124,8 @@ def _other_start(case: Case, trace: Trace) -> Divergence | None:
     for name, seen in trace.weights.items():
         start = representable(case.weights[name], case.dtype)[None]
         wanted = Bounded(start, np.zeros(start.shape), ARITHMETICS[case.dtype])
-        scores, _ = _scores(seen[:1], wanted, np.abs(start))
-        found = _first(Stage.FORWARD, f"{name} at the start", seen[:1], wanted, scores)
+        scored, _ = scores(seen[:1], wanted, np.abs(start))
+        found = _first(Stage.FORWARD, f"{name} at the start", seen[:1], wanted, scored)
         if found is not None:
             return found
     return None
@@ -126,7 +134,7 @@ def _other_start(case: Case, trace: Trace) -> Divergence | None:
 Pair = tuple[Stage, str, Array, Bounded, Array]
 
 
-def _pairs(trace: Trace, expected: Expected) -> Iterator[Pair]:
+def pairs(trace: Trace, expected: Expected) -> Iterator[Pair]:
     """Yield each tensor of each stage: seen, expected, and what it is measured against."""
     losses = expected.losses
     yield Stage.FORWARD, "loss", np.asarray(trace.losses), losses, np.abs(losses.value)
@@ -143,7 +151,7 @@ def _pairs(trace: Trace, expected: Expected) -> Iterator[Pair]:
         yield Stage.UPDATE, name, seen[1:], after, change
 
 
-def _scores(seen: Array, wanted: Bounded, scale: Array) -> tuple[Array, Array]:
+def scores(seen: Array, wanted: Bounded, scale: Array) -> tuple[Array, Array]:
     """Return each element's score, and which of them the bound cannot judge.
 
     An element is abstained on where its bound is not finite, or is as large as what it measures:
@@ -153,13 +161,13 @@ def _scores(seen: Array, wanted: Bounded, scale: Array) -> tuple[Array, Array]:
     bound = np.broadcast_to(wanted.error, wanted.value.shape)
     open_ = ~np.isfinite(bound) | ~np.isfinite(wanted.value)
     distance = np.abs(value - wanted.value)
-    scores = np.where(distance == 0, 0.0, distance / bound)
-    scores = np.where(np.isfinite(value), scores, np.inf)
-    scores = np.where(open_, 0.0, scores)
+    scored = np.where(distance == 0, 0.0, distance / bound)
+    scored = np.where(np.isfinite(value), scored, np.inf)
+    scored = np.where(open_, 0.0, scored)
     axes = tuple(range(1, scale.ndim))
     typical = np.mean(scale, axis=axes, keepdims=True) if axes else scale
     coarse = bound > np.maximum(scale, typical)
-    return scores, open_ | (coarse & (scores <= 1))
+    return scored, open_ | (coarse & (scored <= 1))
 
 
 def _counted(count: Count, scores: Array, abstained: Array) -> Count:
@@ -204,6 +212,14 @@ def _order(found: Divergence) -> tuple[int, int, float]:
 def _parted(case: Case, trace: Trace, dials: Mapping[str, Any]) -> float:
     end, moved = _free_end(case, tuple(dials.items()))
     gap = _farthest([trace.weights[name][-1] - last for name, last in end.items()])
+    return gap / moved if 0 < moved < np.inf else gap
+
+
+def free_distance(case: Case, one: Mapping[str, Any], other: Mapping[str, Any]) -> float:
+    """Return how far two free runs part: the largest difference over the largest change."""
+    end, moved = _free_end(case, tuple(one.items()))
+    others, _ = _free_end(case, tuple(other.items()))
+    gap = _farthest([others[name] - last for name, last in end.items()])
     return gap / moved if 0 < moved < np.inf else gap
 
 

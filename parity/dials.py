@@ -11,10 +11,20 @@ Dials = Mapping[str, Any]
 
 # What every dial is set to in the textbook, and what else implementations are known to do.
 DIALS: Mapping[str, tuple[Any, ...]] = {
-    # eps beside the root of the corrected moment, of the uncorrected one (Kingma's eps-hat), or
-    # inside the root.
-    "eps": ("after", "hat", "inside"),
+    # eps beside the root of the corrected moment, of the uncorrected one (Kingma's eps-hat), inside
+    # the root, inside and squared, as the least that the root can be, or beside what has no root.
+    "eps": ("after", "hat", "inside", "squared inside", "at least", "no root"),
     "weight_decay": ("coupled", "decoupled"),
+    "lr_factor": ("1",),
+    "decay_sign": ("positive", "negative"),
+    # When decoupled decay shrinks the weights, and by how much.
+    "decay_at": ("before the step", "after the step", "twice", "without lr"),
+    "bias_correction": ("both", "none", "m only", "v only", "v by beta1"),
+    # What an optimizer takes for the number of the step.
+    "counted": ("steps", "from two", "not", "per tensor", "per tensor, last first"),
+    # How often an update is applied, and the tensors (kernels, biases) to which it is not.
+    "updates": (1, 2),
+    "frozen": ((), ("kernel",), ("bias",)),
     # 1 - beta and the like, and the bias corrections: computed in double, then rounded; from start
     # to end in the lane's precision; or in float32 whatever the lane's precision.
     "constants": ("double", "working", "float32"),
@@ -25,8 +35,7 @@ DIALS: Mapping[str, tuple[Any, ...]] = {
     # lr multiplies the momentum buffer, or enters it (and there with its sign: `velocity`).
     "momentum": ("outside", "inside", "velocity"),
     "dampening": ("after first", "always"),
-    "amsgrad_maximum": ("raw", "corrected"),
-    "threshold": ("above", "from"),
+    "amsgrad_maximum": ("raw", "corrected", "ignored"),
     "nadam": ("schedule", "plain"),
     # The running product of mu_t is kept in double, or in a float32 whatever the lane's dtype; or
     # it is multiplied once for each tensor instead of once for each step.
@@ -38,11 +47,15 @@ DIALS: Mapping[str, tuple[Any, ...]] = {
     "momentum_decay": (None,),
     # What is used for an eps of 0.
     "eps_for_zero": (0.0, 1e-7),
-    # Losses and activations.
+    # Losses, gradients and activations. The factors are those of oracle.FACTORS, by name.
+    "loss_at": ("before", "after", "mean so far"),
+    "gradient": ("own", "accumulated", "last step's", "transposed"),
+    "loss_factor": ("1",),
     "sum": ("elements", "row means"),
     "class_weights": ("row", "class"),
-    "class_weights_divisor": ("count", "weights"),
+    "class_weights_divisor": ("count", "weights", "all weights"),
     "leaky_relu_at_zero": ("slope", "one"),
+    "absolute_error_at_zero": (0.0, 1.0, -1.0),
     "softplus_threshold": (None, 20.0),
 }
 

@@ -6,7 +6,9 @@ from pathlib import Path
 
 from parity.case import Case
 from parity.compare import Divergence, Stage, Status, Verdict
+from parity.lanes import Lane
 from parity.lockstep import Result
+from parity.repro import NoRepro, script
 from parity.summary import times
 
 FOLDER = Path("reports") / "findings"
@@ -21,6 +23,17 @@ def save(case: Case, folder: Path) -> Path:
     return shown
 
 
+def save_script(result: Result, lane: Lane, folder: Path) -> str:
+    """Write the repro beside the case; return its command, or why there is none."""
+    shown = FOLDER / f"{result.case.digest}-{lane.name.replace(':', '-')}.py"
+    try:
+        text = script(result, lane)
+    except NoRepro as reason:
+        return f"none: {reason}"
+    (folder / shown).write_text(text, encoding="utf-8")
+    return f"python {shown}"
+
+
 def describe(result: Result, who: str, again: str) -> str:
     """Return the finding as a person reads it; `again` is the command that shows it again."""
     verdict = result.verdict
@@ -29,6 +42,8 @@ def describe(result: Result, who: str, again: str) -> str:
         lines += [_how_far(verdict.divergence, result.case), f"  {_meaning(verdict)}"]
         names = ", ".join(claim.name for claim in result.claims)
         lines.append(f"  with its claims {names}" if names else "  no claim says so")
+    if result.diagnosis is not None:
+        lines.append(f"  cause:  {result.diagnosis.sentence}")
     lines += [f"    {line}" for line in result.detail.splitlines()]
     lines += [f"  case:   {summary(result.case)}", f"  again:  {again}"]
     return "\n".join(lines)

@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
-from random import Random
-
-from hypothesis import HealthCheck, Phase, find, settings
-from hypothesis.errors import NoSuchExample
+from typing import Any
 
 from parity.case import Case
-from parity.compare import Status, Verdict, judge
+from parity.compare import CLEAR, Status, Verdict, judge
+from parity.diagnose import Diagnosis, confirmed, diagnose, separated
+from parity.generation import Source, generated
 from parity.known import Claim, claimed, dials
 from parity.lanes import Lane
 from parity.lanes.pipe import Failure
 from parity.lanes.process import PATIENCE, Workers
 from parity.profiles import PROFILES, Profile
-from parity.strategies import PROBLEMS, cases, covering
+from parity.strategies import PROBLEMS
 from parity.trace import Trace
 
-# A case is shrunk only as long as it stays this many times beyond its bound, so that what a person
-# is shown is never a case barely over it.
-CLEAR = 10.0
 SHRINKS = 500
-DRAWN = 6  # cases for each that is run: lanes differ in what they lack, and the best come first
 # So many cases are tried before a claim is called stale.
 WITNESSES = 40
 WITNESS = PROFILES["standard"]
@@ -43,6 +37,7 @@ class Result:
     claims: tuple[Claim, ...] = ()
     trace: Trace | None = None
     detail: str = ""
+    diagnosis: Diagnosis | None = None
 
 
 class Harness:
@@ -91,15 +86,11 @@ class Harness:
         """
         if worst.verdict.status is Status.DIVERGE and worst.verdict.score < CLEAR:
             return worst
+        source = Source(problem, optimizer, _dtypes(lane, profile), profile, self.seed)
         smallest, tries = worst, 0
-        reached = False
 
-        def same(case: Case) -> bool:
-            nonlocal smallest, tries, reached
-            if not reached:
-                # The same seed draws the same cases again, up to the one that was found.
-                reached = case.digest == worst.case.digest
-                return reached
+        def alike(case: Case) -> bool:
+            nonlocal smallest, tries
             tries += 1
             if tries > SHRINKS or lane.lacks(case) is not None:
                 return False
@@ -109,8 +100,35 @@ class Harness:
             smallest = result
             return True
 
-        _draw(problem, optimizer, _dtypes(lane, profile), profile, self.seed, same, _SHRINK)
+        place = source.place(worst.case)
+        if place is not None:
+            # The same choices on each structure, the smallest first; the first that shows it too.
+            any(source.shrink(design, *place, alike) for design in source.designs)
         return smallest
+
+    def diagnosed(self, lane: Lane, worst: Result, batch: Sequence[Case]) -> Result:
+        """Return a divergence with its cause, which must hold on all of `batch` too."""
+        if worst.trace is None or worst.verdict.status is not Status.DIVERGE:
+            return worst
+        first = diagnose(worst.case, worst.trace, self.dials(lane, worst.case))
+        if first.explanations:
+            runs = [(result.case, result.trace) for result in self.run(lane, batch)]
+            first = confirmed(
+                first,
+                [(case, trace) for case, trace in runs if trace is not None],
+                lambda case: self.dials(lane, case),
+            )
+            first = separated(
+                first,
+                batch,
+                lambda case: self.dials(lane, case),
+                lambda case: next(iter(self.run(lane, [case]))).trace,
+            )
+        return replace(worst, diagnosis=first)
+
+    def dials(self, lane: Lane, case: Case) -> dict[str, Any]:
+        """Return the dials that the claims turn for `lane` on `case`."""
+        return dials(claimed(self.claims, lane.name, case))
 
     def stale(self, lane: Lane, claim: Claim) -> str | None:
         """Return what is wrong with a claim about `lane`; None if a witness shows it needed.
@@ -147,8 +165,9 @@ def _candidates(lane: Lane, claim: Claim, seed: int) -> Iterator[Case]:
         for case in generated(problem, optimizer, _dtypes(lane, WITNESS), WITNESS, seed)
         if lane.lacks(case) is None and claim.applies(lane.name, case)
     ]
-    # Of every optimizer and problem some.
-    spread = found[:: 1 + len(found) // WITNESSES]
+    # Of every optimizer and problem some, and what a row of zeros brings to a kink.
+    kinks = [case for case in found if not case.x.any(axis=1).all()][:WITNESSES]
+    spread = (*found[:: 1 + len(found) // WITNESSES], *kinks)
     yield from spread
     yield from (replace(case, x=64 * case.x) for case in spread)
 
@@ -164,51 +183,3 @@ def _like(verdict: Verdict, worst: Verdict) -> bool:
         return False
     clear = verdict.divergence.score >= CLEAR
     return clear and verdict.divergence.stage is worst.divergence.stage
-
-
-_SHRINK = (Phase.generate, Phase.shrink)
-
-
-@lru_cache(maxsize=128)  # the pairs of problem and optimizer, for some sets of dtypes
-def generated(
-    problem: str, optimizer: str, dtypes: tuple[str, ...], profile: Profile, seed: int
-) -> tuple[Case, ...]:
-    """Return distinct cases, at most DRAWN for each example of the profile, by the seed.
-
-    Those come first that together show most of what can be drawn.
-    """
-    drawn: dict[str, Case] = {}
-
-    def collect(case: Case) -> bool:
-        drawn.setdefault(case.digest, case)
-        return False
-
-    _draw(problem, optimizer, dtypes, profile, seed, collect, (Phase.generate,))
-    return covering(tuple(drawn.values()))
-
-
-def _draw(
-    problem: str,
-    optimizer: str,
-    dtypes: tuple[str, ...],
-    profile: Profile,
-    seed: int,
-    wanted: Callable[[Case], bool],
-    phases: Sequence[Phase],
-) -> None:
-    try:
-        find(
-            cases(problem, optimizer, dtypes=dtypes, pool=profile.pool),
-            wanted,
-            settings=settings(
-                max_examples=DRAWN * profile.examples,
-                phases=phases,
-                database=None,
-                deadline=None,
-                suppress_health_check=list(HealthCheck),
-            ),
-            # Not the same numbers for each optimizer: what one draw misses, another has.
-            random=Random(f"{seed} {problem} {optimizer}"),
-        )
-    except NoSuchExample:
-        return

@@ -39,6 +39,9 @@ def objective(loss: Loss, z: Value, y: Array, weights: Array | None, dials: Dial
         terms, slopes = _softmax_cross_entropy(z, target, class_weights)
     else:
         terms, slopes = LOSSES[loss.name](loss, z, _like(z, y))
+        at_zero = dials.get("absolute_error_at_zero")
+        if loss.name == "absolute_error" and at_zero:
+            slopes = bounds.choose(z - _like(z, y), 1.0, -1.0, at_zero)
     whole = divisor if per_row or dials.get("sum") != "row means" else divisor / units
     scale = {"mean": 1.0, "half_mean": 0.5, "sum": whole}[loss.reduction] / divisor
     weighting = weighting.reshape(steps, rows, 1)
@@ -137,7 +140,8 @@ def _weigh(
         return weighting, divisor
     labels = y if loss.labels == "integer" else np.argmax(y, axis=-1)
     combined = weighting * _like(z, np.array(loss.class_weights)[labels])
-    if dials.get("class_weights_divisor") == "weights" and loss.labels == "integer":
+    how = dials.get("class_weights_divisor")
+    if how == "all weights" or (how == "weights" and loss.labels == "integer"):
         divisor = bounds.total(combined, axis=1)
     return (weighting if dials.get("class_weights") == "class" else combined), divisor
 

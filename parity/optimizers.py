@@ -73,6 +73,10 @@ class Run:
 
     def correction(self, name: str, step: int) -> Value:
         """Return 1 - beta**step (step counts from one)."""
+        how = self.dial("bias_correction")
+        if how == "none" or how == {"beta1": "v only", "beta2": "m only"}[name]:
+            return 1.0
+        name = "beta1" if how == "v by beta1" else name
         return 1.0 - bounds.power(self.base(name), step)
 
     def base(self, name: str) -> Value:
@@ -96,9 +100,10 @@ def sgd(run: Run, w: Value, g: Value, step: int) -> Value:
     gain = run.lr if where != "outside" else 1.0
     scaled = -(gain * g) if where == "velocity" else _times(gain, g)
     share = 1.0 - run.constant("dampening")
-    first = step == 1 and run.dial("dampening") == "after first"
-    damped = scaled if first or not run.hyperparameters["dampening"] else share * scaled
-    buffer = damped if step == 1 else momentum * run.slot("momentum") + damped
+    first = "momentum" not in run.state
+    whole = first and run.dial("dampening") == "after first"
+    damped = scaled if whole or not run.hyperparameters["dampening"] else share * scaled
+    buffer = damped if first else momentum * run.slot("momentum") + damped
     run.state["momentum"] = buffer
     change = scaled + momentum * buffer if run.hyperparameters["nesterov"] else buffer
     if where == "velocity":
@@ -132,7 +137,8 @@ def amsgrad(run: Run, w: Value, g: Value, step: int) -> Value:
     second = run.correction("beta2", step)
     if run.dial("amsgrad_maximum") == "corrected":
         v, second = v / second, 1.0
-    run.state["v_max"] = top = bounds.maximum(run.slot("v_max"), v)
+    ignored = run.dial("amsgrad_maximum") == "ignored"
+    run.state["v_max"] = top = v if ignored else bounds.maximum(run.slot("v_max"), v)
     mean = m / run.correction("beta1", step)
     return bounds.move(w, _divided(run, mean, _root(run, top, second)))
 
@@ -181,7 +187,8 @@ def radam(run: Run, w: Value, g: Value, step: int) -> Value:
 
     Source: L. Liu et al., On the variance of the adaptive learning rate, arXiv:1908.03265,
     algorithm 2, with the eps-hat that torch.optim.RAdam documents (the paper has no eps). optax:
-    eps after the correction (`eps`), rectified from rho_t = 5 on (`threshold`).
+    eps after the correction (`eps`), rectified from rho_t = 5 on, not above it. That is no dial: in
+    (0, 1) no rational beta2, so no float, makes rho_t exactly 5 at any t.
     """
     m = run.average("m", g, run.constant("beta1"))
     v = run.average("v", g * g, run.constant("beta2"))
@@ -189,7 +196,7 @@ def radam(run: Run, w: Value, g: Value, step: int) -> Value:
     beta2 = float(run.hyperparameters["beta2"])
     limit = 2 / (1 - beta2) - 1
     rho = limit - 2 * step * beta2**step / (1 - beta2**step)
-    if not (rho >= 5 if run.dial("threshold") == "from" else rho > 5):
+    if rho <= 5:
         return bounds.move(w, run.lr * mean)
     second = run.correction("beta2", step)
     rectified = _rectification(run, step)
@@ -208,8 +215,7 @@ def rmsprop(run: Run, w: Value, g: Value, step: int) -> Value:
     if run.hyperparameters["centered"]:
         mean = run.average("mean", g, rho)
         v = bounds.not_negative(v - mean * mean)
-    inside = run.dial("eps") == "inside"
-    root = bounds.sqrt(v + eps) if inside else bounds.sqrt(v) + eps
+    root = _with_eps(v, eps, run.dial("eps"))
     if not run.hyperparameters["momentum"]:
         return bounds.move(w, _divided(run, g, root))
     where = run.dial("momentum")
@@ -231,8 +237,7 @@ def adagrad(run: Run, w: Value, g: Value, step: int) -> Value:
     start = float(run.hyperparameters["initial_accumulator"])
     start = held(start, "initial_accumulator", run.dials)
     run.state["sum"] = s = run.slot("sum", start) + g * g
-    eps, inside = run.constant("eps"), run.dial("eps") == "inside"
-    change = _divided(run, g, bounds.sqrt(s + eps) if inside else bounds.sqrt(s) + eps)
+    change = _divided(run, g, _with_eps(s, run.constant("eps"), run.dial("eps")))
     if run.dial("zero_sum") == "no step":
         change = bounds.choose(s, 1.0, 0.0, 0.0) * change
     return bounds.move(w, change)
@@ -269,11 +274,36 @@ def decay(run: Run, name: str, w: Value, g: Value) -> tuple[Value, Value]:
     """
     if not run.hyperparameters["weight_decay"]:
         return w, g
-    rate = run.constant("weight_decay")
+    if _is_coupled(run, name):
+        return w, g + _masked(_decay_rate(run) * w, run.decayed)
+    if run.dial("decay_at") == "after the step":
+        return w, g
+    for _ in range(2 if run.dial("decay_at") == "twice" else 1):
+        w = _shrunk(run, w)
+    return w, g
+
+
+def decay_late(run: Run, name: str, w: Value) -> Value:
+    """Return weights after the decay that the dial `decay_at` puts behind the step."""
+    late = run.dial("decay_at") == "after the step" and run.hyperparameters["weight_decay"]
+    return _shrunk(run, w) if late and not _is_coupled(run, name) else w
+
+
+def _is_coupled(run: Run, name: str) -> bool:
     textbook = "decoupled" if name in ("adamw", "lion") else "coupled"
-    if run.dials.get("weight_decay", textbook) == "coupled":
-        return w, g + _masked(rate * w, run.decayed)
-    return bounds.again(bounds.move(w, _masked(run.lr * rate * w, run.decayed))), g
+    coupled: bool = run.dials.get("weight_decay", textbook) == "coupled"
+    return coupled
+
+
+def _decay_rate(run: Run) -> Value:
+    rate = run.constant("weight_decay")
+    return -rate if run.dial("decay_sign") == "negative" else rate
+
+
+def _shrunk(run: Run, w: Value) -> Value:
+    rate = _decay_rate(run)
+    share = rate if run.dial("decay_at") == "without lr" else run.lr * rate
+    return bounds.again(bounds.move(w, _masked(share * w, run.decayed)))
 
 
 def _times(factor: Value, x: Value) -> Value:
@@ -296,11 +326,22 @@ def _root(run: Run, v: Value, correction: Value, textbook: str = "after") -> Val
     eps, where = run.constant("eps"), run.dial("eps", textbook)
     if where == "hat":
         return (bounds.sqrt(v) + eps) / bounds.sqrt(correction)
-    if where == "inside":
-        return bounds.sqrt(v / correction + eps)
+    if where != "after":
+        return _with_eps(v / correction, eps, where)
     return bounds.any_of(
         bounds.sqrt(v / correction) + eps, bounds.sqrt(v) / bounds.sqrt(correction) + eps
     )
+
+
+def _with_eps(x: Value, eps: Value, where: str) -> Value:
+    """Return the root of x, and eps where the dial puts it."""
+    if where == "inside":
+        return bounds.sqrt(x + eps)
+    if where == "squared inside":
+        return bounds.sqrt(x + eps * eps)
+    if where == "at least":
+        return bounds.maximum(bounds.sqrt(x), eps)
+    return (x if where == "no root" else bounds.sqrt(x)) + eps
 
 
 def _nadam_momentum(run: Run, step: int, of: str = "") -> Value:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,10 +11,36 @@ from parity import bounds, losses, model
 from parity.bounds import ARITHMETICS, Arithmetic, Array, Bounded, Value
 from parity.case import Case, Clip, parameter_shapes
 from parity.dials import Dials, held
-from parity.optimizers import RULES, Run, decay
+from parity.optimizers import RULES, Run, decay, decay_late
 from parity.trace import Recorder, Trace
 
 Tensors = dict[str, Value]
+
+# What the dials `loss_factor` and `lr_factor` can say, of a case and the rows of a step's batch.
+FACTORS: Mapping[str, Callable[[Case, int], float]] = {
+    "1": lambda case, rows: 1.0,
+    "-1": lambda case, rows: -1.0,
+    "1/2": lambda case, rows: 0.5,
+    "2": lambda case, rows: 2.0,
+    # A mean over rows for one over elements, and the other way round.
+    "units": lambda case, rows: 1.0 if _per_row(case) else case.layers[-1].units,
+    "1/units": lambda case, rows: (
+        1 / case.layers[-1].units if _per_row(case) and not _is_sum(case) else 1.0
+    ),
+    "rows": lambda case, rows: rows,
+    "1/rows": lambda case, rows: 1 / rows,
+    "rows/full": lambda case, rows: 1.0 if _is_sum(case) else rows / len(case.batches[0]),
+    "tensors": lambda case, rows: len(case.weights),
+    "1/tensors": lambda case, rows: 1 / len(case.weights),
+}
+
+
+def _is_sum(case: Case) -> bool:
+    return case.loss.reduction == "sum"
+
+
+def _per_row(case: Case) -> bool:
+    return _is_sum(case) or case.loss.name == "softmax_cross_entropy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +62,34 @@ def follow(case: Case, trace: Trace, dials: Dials, *, bounded: bool = True) -> E
     Loss and gradients are those at the lane's own weights; weights and state are what the lane's
     own gradients imply. Where the trace shows no gradients, the oracle's own stand in.
     """
+    loss, gradients = passes(case, trace, dials, bounded=bounded)
+    weights, state = updates(case, trace, gradients, dials, bounded=bounded)
+    return Expected(loss, gradients, weights, state)
+
+
+def passes(
+    case: Case, trace: Trace, dials: Dials, *, bounded: bool = True
+) -> tuple[Value, Tensors]:
+    """Return what `follow` expects of losses and gradients."""
     arithmetic = ARITHMETICS[case.dtype] if bounded else None
     before = {name: value[:-1] for name, value in trace.weights.items()}
     with np.errstate(all="ignore"):
-        loss, gradients = _gradients(case, before, dials, arithmetic)
-        seen = {name: _exactly(value, arithmetic) for name, value in trace.gradients.items()}
-        weights, state = _updates(case, before, seen or gradients, dials, arithmetic)
-    return Expected(loss, gradients, weights, state)
+        loss, own = _gradients(case, before, dials, arithmetic)
+        if dials.get("loss_at") == "after":
+            after = {name: value[1:] for name, value in trace.weights.items()}
+            loss, _ = _gradients(case, after, dials, arithmetic)
+        return _reported_losses(loss, dials), _reported_gradients(own, dials)
+
+
+def updates(
+    case: Case, trace: Trace, gradients: Tensors, dials: Dials, *, bounded: bool = True
+) -> tuple[Tensors, dict[str, Tensors]]:
+    """Return what `follow` expects of weights and state, `gradients` where the trace has none."""
+    arithmetic = ARITHMETICS[case.dtype] if bounded else None
+    before = {name: value[:-1] for name, value in trace.weights.items()}
+    seen = {name: _exactly(value, arithmetic) for name, value in trace.gradients.items()}
+    with np.errstate(all="ignore"):
+        return _updates(case, before, seen or gradients, dials, arithmetic)
 
 
 def run_free(case: Case, dials: Dials) -> Trace:
@@ -52,16 +99,59 @@ def run_free(case: Case, dials: Dials) -> Trace:
     weights: Tensors = {name: case.weights[name] for name in names}
     record.start(weights)
     vector = _Vector(case, dials, None)
+    losses: list[Value] = []
+    past: dict[str, list[Value]] = {name: [] for name in names}
     with np.errstate(all="ignore"):
         for step in range(case.steps):
             now = {name: value[None] for name, value in weights.items()}
-            loss, gradients = _step_gradients(case, [step], now, dials, None)
+            loss, own = _step_gradients(case, [step], now, dials, None)
+            for name, gradient in own.items():
+                past[name].append(gradient[0])
+            told = _reported_gradients({n: np.stack(rows) for n, rows in past.items()}, dials)
+            gradients = {name: value[-1:] for name, value in told.items()}
             w, g = vector.laid_out(now)[0], vector.laid_out(gradients)[0]
             weights = _first(vector.split(vector.step(w, g, step)[None]))
+            if dials.get("loss_at") == "after":
+                now = {name: value[None] for name, value in weights.items()}
+                loss, _ = _step_gradients(case, [step], now, dials, None)
+            losses.append(loss[0])
             slots = {name: slot[None] for name, slot in vector.run.state.items()}
             state = {name: _first(vector.split(slot)) for name, slot in slots.items()}
-            record.step(float(loss[0]), _first(gradients), weights, state)
+            seen = float(_reported_losses(np.array(losses), dials)[-1])
+            record.step(seen, _first(gradients), weights, state)
     return record.trace()
+
+
+def _reported_losses(losses: Value, dials: Dials) -> Value:
+    """Return what a lane tells of the losses, of shape (T,)."""
+    if dials.get("loss_at") != "mean so far":
+        return losses
+    sums = _accumulated(losses)
+    return sums / np.arange(1.0, losses.shape[0] + 1)
+
+
+def _reported_gradients(gradients: Tensors, dials: Dials) -> Tensors:
+    """Return the gradients, of shape (T, *shape), that a lane has at each step."""
+    how = dials.get("gradient", "own")
+    if how == "accumulated":
+        return {name: _accumulated(value) for name, value in gradients.items()}
+    if how == "last step's":
+        return {n: value[[0, *range(value.shape[0] - 1)]] for n, value in gradients.items()}
+    if how == "transposed":
+        return {name: _turned(value) for name, value in gradients.items()}
+    return gradients
+
+
+def _accumulated(values: Value) -> Value:
+    rows = [values[0]]
+    for step in range(1, values.shape[0]):
+        rows.append(rows[-1] + values[step])
+    return _stacked(rows)
+
+
+def _turned(value: Value) -> Value:
+    square = len(value.shape) == 3 and value.shape[1] == value.shape[2]
+    return value.swapaxes(1, 2) if square else value
 
 
 def _gradients(
@@ -96,6 +186,9 @@ def _step_gradients(
     known = {name: _exactly(value, arithmetic) for name, value in weights.items()}
     seen = model.forward(x, known, case.layers, dials)
     loss, slope = losses.objective(case.loss, seen.outputs[-1], case.y[rows], sample_weights, dials)
+    if "loss_factor" in dials:
+        factor = FACTORS[dials["loss_factor"]](case, rows.shape[1])
+        loss, slope = loss * factor, slope * factor
     gradients = model.backward(seen, slope, known, case.layers, dials)
     if case.loss.l2:
         kernels = [name for name in known if name.endswith("/kernel")]
@@ -146,17 +239,53 @@ class _Vector:
         like = _exactly(decayed, arithmetic)
         sizes = [int(np.prod(shape)) for shape in self.shapes.values()]
         tensors = np.repeat(np.arange(len(sizes)), sizes)
-        self.run = Run(case.optimizer.hyperparameters(), dials, like, decayed, tensors)
+        given = case.optimizer.hyperparameters()
+        self.run = Run(given, dials, like, decayed, tensors)
+        self.runs = [
+            Run(given, dials, like[part], decayed[part], tensors[part])
+            for part in self.slices.values()
+            if dials.get("counted", "").startswith("per tensor")
+        ]
+        layers = [name.partition("/")[0] for name in self.shapes]
+        backwards = str(dials.get("counted")).endswith("last first")
+        self.order = sorted(  # in which tensors are updated, where that matters
+            range(len(layers)),
+            key=lambda place: -int(layers[place].removeprefix("layer")) if backwards else place,
+        )
+        self.frozen = np.zeros(int(ends[-1]), bool)
+        for kind in dials.get("frozen", ()):
+            for name, where in self.slices.items():
+                self.frozen[where] |= name.endswith(kind)
 
     def step(self, w: Value, g: Value, step: int) -> Value:
         """Return the weights after one update."""
         if self.case.clip is not None:
             g = _clipped(g, self.case.clip, list(self.slices.values()), self.dials)
-        self.run.lr = self.run.number(self.case.rates[step], "lr")
-        self.run.partial = len(self.case.batches[step]) < len(self.case.batches[0])
+        after = w
+        for _ in range(self.dials.get("updates", 1)):
+            after = self._updated(after, g, step)
+        return bounds.where(self.frozen, w, after) if self.frozen.any() else after
+
+    def _updated(self, w: Value, g: Value, step: int) -> Value:
+        if not self.runs:
+            number = {"from two": step + 2, "not": 1}.get(self.dials.get("counted", ""), step + 1)
+            return self._applied(self.run, w, g, step, number)
+        count, moved = len(self.runs), []
+        for place, (run, part) in enumerate(zip(self.runs, self.slices.values(), strict=True)):
+            number = step * count + self.order.index(place) + 1
+            moved.append(self._applied(run, w[part], g[part], step, number))
+        slots = self.runs[0].state
+        self.run.state = {slot: _joined([run.state[slot] for run in self.runs]) for slot in slots}
+        return _joined(moved)
+
+    def _applied(self, run: Run, w: Value, g: Value, step: int, number: int) -> Value:
+        """Return weights after decay and the optimizer's rule; `number` is that of the step."""
         name = self.case.optimizer.name
-        w, g = decay(self.run, name, w, g)
-        return RULES[name](self.run, w, g, step + 1)
+        factor = FACTORS[self.dials.get("lr_factor", "1")](self.case, len(self.case.batches[step]))
+        run.lr = run.number(factor * self.case.rates[step], "lr")
+        run.partial = len(self.case.batches[step]) < len(self.case.batches[0])
+        w, g = decay(run, name, w, g)
+        return decay_late(run, name, RULES[name](run, w, g, number))
 
     def laid_out(self, tensors: Tensors) -> Value:
         """Return tensors of shape (T, *shape) end to end, of shape (T, parameters)."""

@@ -139,13 +139,18 @@ class Session:
         found = records.record(nodeid.partition("::")[2], result)
         self._records.setdefault(nodeid, []).append(found)
 
+    def explain(self, nodeid: str, worst: Result) -> None:
+        """Add the cause of a check's finding to its last verdict, as plain values."""
+        if worst.diagnosis is not None:
+            self._records[nodeid][-1]["diagnosis"] = worst.diagnosis.to_dict()
+
     def taken(self, nodeid: str) -> list[dict[str, Any]]:
         """Return a check's verdicts, and forget them."""
         return self._records.pop(nodeid, [])
 
     def finding(self, lane: Lane, result: Result) -> str:
         """Return a divergence or error as a person reads it; its case is saved."""
-        from parity.findings import describe, save
+        from parity.findings import describe, save, save_script
 
         told = (lane.name, result.verdict.reason)
         if told in self._told:
@@ -154,7 +159,10 @@ class Session:
         path = self.case_path or save(result.case, self.folder)
         words = [f"--parity-case={path}", f"--parity-lanes={self._origins[lane.name][1]}"]
         again = " ".join([self.command, *(shlex.quote(word) for word in words)])
-        return describe(result, self._who(lane, result), again)
+        told_as = describe(result, self._who(lane, result), again)
+        if self.case_path is not None or result.verdict.divergence is None:
+            return told_as
+        return f"{told_as}\n  repro:  {save_script(result, lane, self.folder)}"
 
     def write_report(self, verdicts: list[dict[str, Any]], exit_status: int) -> None:
         """Write all verdicts, and what they were found with, to the file that was asked for."""

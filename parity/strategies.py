@@ -10,8 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
-from itertools import combinations
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -134,30 +133,32 @@ def cases(
     optimizer: str,
     *,
     dtypes: tuple[str, ...] = ("float32", "float64"),
-    pool: int = POOL,
+    structures: Sequence[Design] | None = None,
 ) -> Case:
-    """Draw a case of one problem and optimizer."""
-    design = draw(st.sampled_from(designs(problem, pool)))
+    """Draw a case of one problem and optimizer; of a problem's structures by default."""
+    design = draw(_one_of(structures or designs(problem)))
     adaptive = optimizer not in ("sgd",)
     # Logits of any size; but in a deeper model that would leave nothing to judge.
     saturating = problem != "mlp" and design.loss.name.endswith("cross_entropy")
     numbers = Draw(
-        seed=draw(st.integers(0, 2**16)),
-        steps=draw(st.sampled_from(STEPS)),
+        # Two small numbers: into larger ones Hypothesis mixes constants of whatever is imported, so
+        # that the same seed would not draw the same cases.
+        seed=100 * draw(st.integers(0, 99)) + draw(st.integers(0, 99)),
+        steps=draw(_one_of(STEPS)),
         # An adaptive optimizer is asked about gradients down to its eps; plain SGD would then
         # not move a weight by half a unit in its last place.
-        scale=draw(st.sampled_from((1.0, 8.0, 0.125, *((2.0**-7, 2.0**-10) * adaptive)))),
-        start=draw(st.sampled_from((1.0, 32.0 if saturating else 0.25))),
+        scale=draw(_one_of((1.0, 8.0, 0.125, *((2.0**-7, 2.0**-10) * adaptive)))),
+        start=draw(_one_of((1.0, 32.0 if saturating else 0.25))),
         # Biases that start at zero, as they do in frameworks, bring a row of zeros to the kinks.
-        bias=draw(st.sampled_from((0.0, 1.0))),
-        grain=draw(st.sampled_from((3, 24, 24))),
-        flaw=draw(st.sampled_from(FLAWS)),
-        dtype=draw(st.sampled_from(dtypes)),
+        bias=draw(_one_of((0.0, 1.0))),
+        grain=draw(_one_of((3, 24, 24))),
+        flaw=draw(_one_of(FLAWS)),
+        dtype=draw(_one_of(dtypes)),
     )
     call, lr = draw(calls(optimizer))
-    varied = draw(st.sampled_from((False, True, False)))
-    clip = draw(st.sampled_from((None, None, None, "value", "norm", "global_norm")))
-    limit = None if clip is None else Clip(clip, draw(st.sampled_from((0.125, 2.0**-5, 2.0**-8))))
+    varied = draw(_one_of((False, True, False)))
+    clip = draw(_one_of((None, None, "value", "norm", "global_norm")))
+    limit = None if clip is None else Clip(clip, draw(_one_of((0.125, 2.0**-6, 2.0**-9))))
     return build(design, numbers, call, lr, varied, limit)
 
 
@@ -165,7 +166,7 @@ def cases(
 def calls(draw: Callable[[st.SearchStrategy[Any]], Any], optimizer: str) -> tuple[Optimizer, float]:
     """Draw an optimizer call whose arguments all matter, and its learning rate."""
     arguments = {
-        name: draw(st.sampled_from(_simplest_first(default, CHOICES[name])))
+        name: draw(_one_of(_simplest_first(default, CHOICES[name])))
         for name, default in OPTIMIZERS[optimizer].items()
     }
     if optimizer == "nadam" and draw(st.booleans()):
@@ -177,10 +178,19 @@ def calls(draw: Callable[[st.SearchStrategy[Any]], Any], optimizer: str) -> tupl
             arguments["dampening"] = 0.0
         if arguments["dampening"] or not arguments["momentum"]:
             arguments["nesterov"] = False
-    grouped = draw(st.sampled_from((True, True, False)))
+    grouped = draw(_one_of((True, False)))
     rates = (0.125, 0.05, 0.01, 0.3) if optimizer != "adadelta" else (1.0, 0.5, 3.0)
-    lr = draw(st.sampled_from(rates))
+    lr = draw(_one_of(rates))
     return Optimizer(optimizer, arguments, grouped or not arguments["weight_decay"]), lr
+
+
+def _one_of(values: Sequence[Any]) -> st.SearchStrategy[Any]:
+    return _sampled(*values)
+
+
+@lru_cache(maxsize=None, typed=True)  # making a strategy takes as long as drawing from it
+def _sampled(*values: Any) -> st.SearchStrategy[Any]:
+    return st.sampled_from(values)
 
 
 CHOICES: dict[str, tuple[float | bool, ...]] = {
@@ -213,7 +223,9 @@ def build(
     rows = 2 * design.batch + partial
     x = _values(rng, (rows, design.features), numbers, numbers.scale)
     y = _targets(rng, design, rows, numbers)
-    x, y = _flawed(x, y, numbers.flaw)
+    x, y = _flawed(x, y, numbers.flaw, design.loss.labels)
+    if numbers.flaw == "zero row" and design.loss.labels == "values":
+        y[0] = 0.0  # where the outputs are zero too, so is the error, which may have a kink there
     weights = {
         name: _values(rng, shape, numbers, numbers.start / math.sqrt(shape[0]))
         * (1.0 if len(shape) == 2 else numbers.bias)
@@ -260,7 +272,7 @@ def _targets(rng: np.random.Generator, design: Design, rows: int, numbers: Draw)
     return _values(rng, (rows, units), numbers, 1.0)
 
 
-def _flawed(x: Array, y: Array, flaw: str) -> tuple[Array, Array]:
+def _flawed(x: Array, y: Array, flaw: str, labels: str) -> tuple[Array, Array]:
     if flaw == "constant feature":
         x[:, 0] = x[0, 0]
     elif flaw == "duplicated rows":
@@ -270,6 +282,8 @@ def _flawed(x: Array, y: Array, flaw: str) -> tuple[Array, Array]:
         y[:] = y[0]
     elif flaw == "zero row":
         x[0] = 0.0
+        if labels == "values":
+            y[0] = 0.0  # so that the error is exactly zero too
     return x, y
 
 
@@ -282,53 +296,3 @@ def _batches(
         order = rng.permutation(rows).tolist()
         batches += [tuple(order[start : start + batch]) for start in range(0, rows, batch)]
     return tuple(batches[:steps])
-
-
-def covering(drawn: Sequence[Case]) -> tuple[Case, ...]:
-    """Return the cases, first those that together show most pairs of traits.
-
-    So the first few of them see most of what the strategies can draw, which chance alone does not:
-    a loss that one structure in twelve has is missing from one in eight samples of 25.
-    """
-    pairs = [frozenset(combinations(sorted(traits(case)), 2)) for case in drawn]
-    left, ordered, shown = list(range(len(drawn))), list[Case](), set[tuple[str, str]]()
-    while left:
-        best = max(left, key=lambda i: len(pairs[i] - shown))
-        if pairs[best] <= shown:
-            break
-        left.remove(best)
-        shown |= pairs[best]
-        ordered.append(drawn[best])
-    return (*ordered, *(drawn[i] for i in left))
-
-
-def traits(case: Case) -> set[str]:
-    """Return what a fault may depend on: the choices that a case was made of."""
-    loss, optimizer = case.loss, case.optimizer
-    partial = any(len(rows) < len(case.batches[0]) for rows in case.batches)
-    return {
-        f"dtype {case.dtype}",
-        f"loss {loss.name} {loss.reduction} {loss.labels}",
-        f"smoothing {loss.label_smoothing}",
-        f"penalty {loss.l2 > 0}",
-        f"class weights {loss.class_weights is not None}",
-        f"sample weights {case.sample_weights is not None}",
-        f"clip {case.clip and case.clip.kind}",
-        f"inputs {_magnitude(case.x)}",
-        f"outputs {_magnitude(case.x @ case.weights['layer0/kernel'])}",
-        f"schedule {len(set(case.rates)) > 1}",
-        f"partial batch {partial}",
-        f"steps {case.steps}",
-        f"bias {case.layers[0].bias}",
-        f"row of zeros {not case.x.any(1).all()}",
-        f"biases {any(case.weights[name].any() for name in case.weights if name[-4:] == 'bias')}",
-        f"square {case.x.shape[1] == case.layers[0].units}",
-        f"bias decayed {optimizer.decay_biases}",
-        *(f"{layer.activation} {number}" for number, layer in enumerate(case.layers)),
-        *(f"{name} {value}" for name, value in optimizer.arguments.items()),
-    }
-
-
-def _magnitude(values: Array) -> int:
-    """Return the power of eight that the largest of some values is near."""
-    return round(math.log2(np.abs(values).max(initial=2.0**-12)) / 3)

@@ -12,9 +12,9 @@ import pytest
 
 from parity.bounds import DOUBLE, Array, Bounded
 from parity.case import OPTIMIZERS, Case, Layer, Loss, Optimizer, parameter_shapes
-from parity.compare import Stage, Status, Verdict, _scores, judge
+from parity.compare import Stage, Status, Verdict, judge, scores
+from parity.generation import generated
 from parity.lanes import numpy32
-from parity.lockstep import generated
 from parity.oracle import run_free
 from parity.profiles import Profile
 from parity.strategies import PROBLEMS
@@ -194,8 +194,8 @@ def scored(
     """Return scores and abstentions of one step's tensor."""
     rows = [np.array([part], np.float64) for part in (seen, value, error, scale)]
     with np.errstate(all="ignore"):
-        scores, abstained = _scores(rows[0], Bounded(rows[1], rows[2], DOUBLE), rows[3])
-    return scores[0].tolist(), abstained[0].tolist()
+        found, abstained = scores(rows[0], Bounded(rows[1], rows[2], DOUBLE), rows[3])
+    return found[0].tolist(), abstained[0].tolist()
 
 
 def test_a_score_is_the_distance_in_bounds() -> None:

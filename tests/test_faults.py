@@ -11,13 +11,15 @@ from faults import FAULTS, Fault
 from faulty_runs import Train, control
 
 from parity.case import OPTIMIZERS, Case
-from parity.compare import Stage, Status, judge
+from parity.compare import CLEAR, Stage, Status, judge
+from parity.generation import generated
 from parity.known import CLAIMS
 from parity.lanes import Lane
 from parity.lanes.catalog import LANES
 from parity.lanes.installed import missing
 from parity.lanes.process import Workers
-from parity.lockstep import CLEAR, PROFILES, Harness, Result, generated
+from parity.lockstep import Harness, Result
+from parity.profiles import PROFILES
 from parity.strategies import PROBLEMS
 from parity.trace import Trace
 
@@ -127,7 +129,7 @@ def essentials(case: Case) -> str:
 # Fault, optimizer, problem; the smallest case on which it is clear; the first step that shows it.
 # fmt: off
 SMALLEST = [
-    ("eps inside the root", "adam", "linear", "1-2, rows 2", 1),
+    ("eps inside the root", "adam", "linear", "1-2, rows 2, dtype float64", 1),
     ("eps before bias correction", "amsgrad", "softmax",
      "1-3, rows 2, labels dense, class_weights (0.5, 1.5, 2.5)", 1),
     ("beta1 and beta2 swapped", "adam", "linear", "1-2, rows 2", 1),

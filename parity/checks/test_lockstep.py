@@ -40,6 +40,8 @@ def test_lockstep(
         return
     if worst.verdict.status != "abstain" and not worst.verdict.reason.startswith(COSTLY):
         worst = session.harness.shrunk(lane, problem, optimizer, profile, worst)
+    worst = session.harness.diagnosed(lane, worst, batch)
+    session.explain(request.node.nodeid, worst)
     pytest.fail(session.finding(lane, worst), pytrace=False)
 
 
@@ -52,9 +54,9 @@ def test_dataset(
 
 def test_case(parity_session: Session, request: pytest.FixtureRequest, lane: Lane) -> None:
     """The one case of `--parity-case`."""
-    case = parity_session.case
+    session, case = parity_session, parity_session.case
     assert case is not None
-    _expect_agreement(parity_session, request.node.nodeid, lane, case)
+    _expect_agreement(session, request.node.nodeid, lane, case, explained=True)
 
 
 def test_claim(parity_session: Session, lane: Lane, claim: Claim) -> None:
@@ -64,7 +66,9 @@ def test_claim(parity_session: Session, lane: Lane, claim: Claim) -> None:
         pytest.fail(f"{lane.name}: {stale}", pytrace=False)
 
 
-def _expect_agreement(session: Session, nodeid: str, lane: Lane, case: Case) -> None:
+def _expect_agreement(
+    session: Session, nodeid: str, lane: Lane, case: Case, *, explained: bool = False
+) -> None:
     lack = lane.lacks(case)
     if lack is not None:
         pytest.skip(f"{lane.name}: {lack}")
@@ -72,6 +76,9 @@ def _expect_agreement(session: Session, nodeid: str, lane: Lane, case: Case) -> 
     session.record(nodeid, result)
     worst = _worst([result])
     if worst is not None:
+        if explained:
+            worst = session.harness.diagnosed(lane, worst, ())
+            session.explain(nodeid, worst)
         pytest.fail(session.finding(lane, worst), pytrace=False)
 
 

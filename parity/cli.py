@@ -1,0 +1,27 @@
+"""The command `parity`: everything that is not a test run."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from importlib import import_module
+
+COMMANDS = {
+    "audit": ("parity.arguments", "which arguments of every optimizer and loss do something"),
+    "fingerprint": ("parity.fingerprint", "what each lane's optimizers do, dial by dial"),
+}  # each with the module that has its `add_options` and `main`, and what it tells
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run a command; return its exit status (2: it was asked for something impossible)."""
+    parser = argparse.ArgumentParser(prog="parity", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, (module, what) in COMMANDS.items():
+        command = commands.add_parser(name, help=what, description=what)
+        import_module(module).add_options(command)
+    options = parser.parse_args(words)
+    try:
+        status: int = import_module(COMMANDS[options.command][0]).main(options)
+    except ValueError as error:
+        parser.error(str(error))
+    return status
