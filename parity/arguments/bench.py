@@ -1,0 +1,185 @@
+"""Runs calls of one target, each once, and tells what differs between two of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import combinations, islice
+from typing import Any
+
+from parity.arguments.assigning import Absent
+from parity.arguments.outcome import Channel
+from parity.arguments.target import REQUIRED, Call, Run, Target, same
+from parity.arguments.values import equal, values_for
+from parity.compare import Status
+from parity.lanes import worker
+
+_LONGEST = 300  # characters of an error or a message that are kept
+_CONTEXTS = 200  # calls that are tried before an argument is said to do nothing
+# How documentation says that an argument is about how something is computed, not what.
+_HOW = re.compile(
+    r"implementation|performance|speed|faster|runtime|memory|cuda graph|autograd|xla|jit"
+    r"|compil|name (?:to use|of|for)|the name|data ?type|dtype|device|serializ|deprecated",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a call did: a run, or the error; and what was said meanwhile."""
+
+    run: Run | None
+    error: str
+    heard: tuple[str, ...]
+
+
+class Bench:
+    """A target and the calls made so far."""
+
+    def __init__(self, target: Target) -> None:
+        self.target = target
+        self._seen: dict[str, Seen] = {}
+        self._judged: dict[str, Status | None] = {}
+
+    def call(self, arguments: Mapping[str, Any], **elsewhere: Any) -> Call:
+        """Return a call that gives what every call gives, and `arguments`."""
+        where = {"setting": self.target.settings[0], **elsewhere}
+        return Call({**self.target.given, **arguments}, **where)
+
+    def seen(self, call: Call) -> Seen:
+        """Run a call, or return what it did before."""
+        key = repr(call)
+        if key not in self._seen:
+            self._seen[key] = self._run(call)
+        return self._seen[key]
+
+    def changes(self, call: Call, base: Call) -> bool | None:
+        """Return whether `call` trains otherwise than `base`; None if either is refused."""
+        one, other = self.seen(call).run, self.seen(base).run
+        return None if one is None or other is None else not same(one.seen, other.seen)
+
+    def keeps(self, call: Call, base: Call) -> bool:
+        """Return whether the state beside training is the same after both."""
+        one, other = self.seen(call).run, self.seen(base).run
+        return one is None or other is None or same(one.state, other.state)
+
+    def judged(self, call: Call) -> Status | None:
+        """Return what the oracle says of a call; None where it says nothing."""
+        run = self.seen(call).run
+        if self.target.judge is None or run is None or call.setting or call.late:
+            return None
+        key = repr(call)
+        if key not in self._judged:
+            self._judged[key] = self.target.judge(call, run)
+        return self._judged[key]
+
+    def said(self, call: Call, base: Call) -> tuple[Channel, str]:
+        """Return what a call said that `base` did not, and how."""
+        silent = set(self.seen(base).heard)
+        news = [text for text in self.seen(call).heard if text not in silent]
+        if not news:
+            return Channel.NOTHING, ""
+        warned = [text for text in news if text.startswith("warning: ")]
+        channel = Channel.WARNING if warned else Channel.LOG
+        return channel, (warned or news)[0].partition(": ")[2][:_LONGEST]
+
+    @cached_property
+    def _probes(self) -> dict[str, Any]:
+        return {name: self._telling(name, values) for name, values in self.values().items()}
+
+    def _telling(self, name: str, values: tuple[Any, ...]) -> Any:
+        base = self.call({})
+        effects = [self.changes(self.call({name: value}), base) for value in values]
+        wanted = next((effect for effect in (True, False) if effect in effects), None)
+        return values[effects.index(wanted)]
+
+    def probes(self) -> dict[str, Any]:
+        """Return a value for each argument: the first that does something alone, or is accepted."""
+        return self._probes
+
+    def values(self) -> dict[str, tuple[Any, ...]]:
+        """Return the values to try for each argument of the signature."""
+        found: dict[str, tuple[Any, ...]] = {}
+        for name, default in self.target.arguments.items():
+            known = self.target.given.get(name, default)
+            own = self.target.values.get(name)
+            values = values_for(name, known) if own is None else own
+            values = tuple(value for value in values if not equal(value, known))
+            if default is not REQUIRED or name in self.target.given:
+                found[name] = values
+        return {name: values for name, values in found.items() if values}
+
+    def matters_beside(self, call: Call, varied: str, most: int) -> str | None:
+        """Return what an argument without effect alone needs beside it; None if nothing helps.
+
+        `varied` is the argument in which `call` differs from the plain one. One other argument is
+        tried, then two, up to `most`, in each setting.
+        """
+        contexts = self._contexts(varied, min(most, self.target.most))
+        for names, setting in islice(contexts, _CONTEXTS):
+            beside = {name: self.probes()[name] for name in names}
+            if self._matters(call, beside, setting):
+                told = [f"{name}={value!r}" for name, value in beside.items()]
+                return ", ".join([*told, *([setting] if setting else [])])
+        return None
+
+    def _contexts(self, varied: str, most: int) -> Iterator[tuple[tuple[str, ...], str]]:
+        """Yield what to try beside: one argument, another setting, and then more arguments."""
+        main, *others = self.target.settings
+        names = [name for name in self.probes() if name != varied]
+        yield from (((name,), main) for name in names if most)
+        yield from (((), setting) for setting in others)
+        for many in range(2, most + 1):
+            yield from ((chosen, main) for chosen in combinations(names, many))
+
+    def _matters(self, call: Call, beside: Mapping[str, Any], setting: str) -> bool:
+        base = self.call(beside, setting=setting)
+        if self.seen(base).run is None:
+            return False
+        trial = Call({**call.arguments, **beside}, setting, call.place, dict(call.late), call.after)
+        return bool(self.changes(trial, base))
+
+    def documented(self, name: str) -> str | None:
+        """Return the documentation of an argument that is said to be about how, not what."""
+        text = next(_paragraphs(self.target.doc, name), "")
+        return text[:_LONGEST] if _HOW.search(text) else None
+
+    def works(self, name: str) -> bool:
+        """Return whether an argument of the signature does something alone."""
+        if "argument" not in self.target.trials:
+            return False  # which is too costly to find out
+        probes = self.probes()
+        return name in probes and bool(self.changes(self.call({name: probes[name]}), self.call({})))
+
+    def switch(self, name: str) -> bool:
+        """Return whether an argument is no number, and documented to be about how, not what.
+
+        One that changes training all the same is none, unless it chooses an implementation, which
+        may round otherwise.
+        """
+        default = self.target.arguments.get(name, 0.0)
+        text = self.documented(name)
+        if text is None or type(default) in (int, float, tuple):
+            return False
+        return "implementation" in text or not self.works(name)
+
+    def _run(self, call: Call) -> Seen:
+        with worker._listening() as heard:
+            try:
+                run, error = self.target.run(call), ""
+            except Absent:
+                raise
+            except Exception as refusal:  # noqa: BLE001  # whatever it is: it is the outcome
+                run, error = None, f"{type(refusal).__name__}: {refusal}"[:_LONGEST]
+        return Seen(run, error, tuple(heard))
+
+
+def _paragraphs(doc: str, name: str) -> Iterator[str]:
+    """Yield what stands in a docstring under an argument's name, up to the next name."""
+    entry = r"^\s*`?{}`?\s*(?:\([^\n]*\))?\s*:"
+    own, following = entry.format(re.escape(name)), entry.format(r"\w+")
+    pattern = rf"{own}(.*?)(?={following}|^\s*$|\Z)"
+    for match in re.finditer(pattern, doc, re.MULTILINE | re.DOTALL):
+        yield " ".join(match[1].split())

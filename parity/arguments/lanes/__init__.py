@@ -1,0 +1,1 @@
+"""What each framework offers to be audited; the only files of the audit that import one."""

@@ -1,0 +1,56 @@
+"""Runs `parity audit`: progress while it goes, the table in the end."""
+
+from __future__ import annotations
+
+import argparse
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from parity.arguments.audit import FRAMEWORKS, QUICK, Record, run
+from parity.arguments.known import KNOWN, stale, unknown
+from parity.arguments.printing import markdown, show
+from parity.lanes.catalog import LANES
+from parity.lanes.installed import missing
+
+
+def audit_with_progress(options: argparse.Namespace) -> int:
+    """Audit what the options ask for and print it; return the exit status."""
+    console = Console()
+    names = [part.strip() for part in options.frameworks.split(",") if part.strip()]
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console) as progress:
+        tasks = {name: progress.add_task(name) for name in names or _installed()}
+
+        def step(framework: str, target: str, done: int, total: int) -> None:
+            progress.update(
+                tasks[framework],
+                description=f"{framework} {target.removeprefix(framework)}",
+                completed=done,
+                total=total,
+            )
+
+        outcomes = run(
+            list(tasks),
+            Record(options.json),
+            classes=options.classes,
+            kinds=QUICK if options.quick else (),
+            progress=step,
+        )
+    untrue, news = stale(outcomes, KNOWN), unknown(outcomes, KNOWN)
+    show(console, outcomes, untrue)
+    if options.report:
+        options.report.parent.mkdir(parents=True, exist_ok=True)
+        options.report.write_text(markdown(outcomes), encoding="utf-8")
+    console.print(f"{len(news)} ignored that parity/arguments/known.py does not name")
+    return 1 if news or untrue else 0
+
+
+def _installed() -> list[str]:
+    lanes = {lane.name: lane for lane in LANES}
+    return [name for name, source in FRAMEWORKS.items() if missing(lanes[source.lane]) is None]
