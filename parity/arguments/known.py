@@ -5,72 +5,14 @@ An ignored argument that no row names fails the audit, and so does a row that is
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from fnmatch import fnmatchcase
-
-from parity.arguments.outcome import Effect, Outcome
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """This argument of these targets is ignored in trials of these kinds; all are name patterns.
-
-    `beside` matches what it stands beside: other arguments, or the setting.
-    """
-
-    target: str
-    argument: str
-    kind: str
-    why: str
-    source: str
-    beside: str = "*"
-    value: str = "*"
-
-    @property
-    def name(self) -> str:
-        """A short name for reports."""
-        beside = "" if self.beside == "*" else f" beside {self.beside}"
-        return f"{self.target}: {self.kind} {self.argument}{beside}"
-
-    def about(self, outcome: Outcome) -> bool:
-        """Return whether the row speaks of this outcome's trial."""
-        trial = outcome.trial
-        return (
-            fnmatchcase(trial.target, self.target)
-            and fnmatchcase(trial.argument, self.argument)
-            and fnmatchcase(trial.kind, self.kind)
-            and fnmatchcase(trial.value, self.value)
-            and fnmatchcase(trial.beside or trial.setting, self.beside)
-        )
-
-
-def unknown(outcomes: Iterable[Outcome], known: Iterable[Known]) -> list[Outcome]:
-    """Return the ignored arguments that no row of `known` names."""
-    rows = list(known)
-    return [
-        outcome
-        for outcome in outcomes
-        if outcome.effect is Effect.IGNORED and not any(row.about(outcome) for row in rows)
-    ]
-
-
-def stale(outcomes: Iterable[Outcome], known: Iterable[Known]) -> list[Known]:
-    """Return the rows whose trials were all run without one that is ignored."""
-    seen = list(outcomes)
-    return [
-        row
-        for row in known
-        if (about := [outcome for outcome in seen if row.about(outcome)])
-        and not any(outcome.effect is Effect.IGNORED for outcome in about)
-    ]
-
+from parity.arguments.claim import Known
+from parity.arguments.known_in_fit import FIT
+from parity.arguments.known_in_losses import LOSSES
 
 _KERAS = "[kt]*eras.optimizers."  # both Keras lines
-_LOSSES = "[kt]*eras.losses."
 _CLIPS = "*clip*"
 
-KNOWN: tuple[Known, ...] = (
+OPTIMIZERS: tuple[Known, ...] = (
     # Names that nobody reads.
     Known(
         "torch.optim.*",
@@ -131,27 +73,12 @@ KNOWN: tuple[Known, ...] = (
         "tf_keras/src/optimizers/rmsprop.py, __init__",
     ),
     Known(
-        f"{_LOSSES}BinaryFocalCrossentropy",
-        "alpha",
-        "falsy",
-        "not looked at without apply_class_balancing, and refused with it",
-        "the documentation of BinaryFocalCrossentropy",
-        value="None",
-    ),
-    Known(
         "optax.lars",
         "weight_decay_mask",
         "falsy",
         "no mask is a mask that lets all through",
         "optax/_src/transform.py, add_decayed_weights",
         value="None",
-    ),
-    Known(
-        "*olynomial*",
-        "power",
-        "zero",
-        "x ** 0 is 1, for the smallest x too",
-        "arithmetic",
     ),
     Known(
         f"{_KERAS}*",
@@ -240,6 +167,21 @@ KNOWN: tuple[Known, ...] = (
         "whether there is momentum is settled in the constructor",
         "tf_keras/src/optimizers/legacy/gradient_descent.py, rmsprop.py: self._momentum",
     ),
+    # An optimizer that holds another.
+    Known(
+        "keras.optimizers.*(SGD)",
+        "loss_scale_factor",
+        "argument",
+        "the optimizer outside sets that of the one inside to its own, which is none",
+        "keras/src/optimizers/multi_optimizer.py, loss_scale_optimizer.py, __init__",
+    ),
+    Known(
+        "keras.optimizers.*(SGD)",
+        "*",
+        "assigned*",
+        "set on the optimizer outside, where nothing reads it",
+        "keras/src/optimizers/multi_optimizer.py, loss_scale_optimizer.py",
+    ),
     # Beside a scheduler.
     Known(
         "torch.optim.*",
@@ -273,7 +215,37 @@ KNOWN: tuple[Known, ...] = (
         "keras/src/optimizers/base_optimizer.py, _get_current_learning_rate",
         value="lambda*",
     ),
+    Known(
+        "tf_keras.optimizers.legacy.*",
+        "decay",
+        "assigned*",
+        "whether there is decay is settled in the constructor",
+        "tf_keras/src/optimizers/legacy/optimizer_v2.py, _decayed_lr: self._initial_decay",
+    ),
     # Pairs.
+    Known(
+        "optax.radam",
+        "*",
+        "pair",
+        "a larger threshold is not reached in six steps, and no second moment used before",
+        "optax/_src/transform.py, scale_by_radam",
+        beside="threshold",
+    ),
+    Known(
+        "optax.*rprop",
+        "*",
+        "pair",
+        "step sizes begin at the rate, and here stay within limits that are as near",
+        "optax/_src/transform.py, scale_by_rprop",
+    ),
+    Known(
+        "optax.*rprop",
+        "m*_step_size",
+        "falsy",
+        "no limit, where none is reached",
+        "optax/_src/transform.py, scale_by_rprop",
+        value="None",
+    ),
     Known(
         "tf_keras.optimizers.*",
         "clipvalue",
@@ -313,135 +285,6 @@ KNOWN: tuple[Known, ...] = (
         "keras/src/optimizers/muon.py, update_step",
         beside="exclude_layers",
     ),
-    # Fit and compile.
-    Known(
-        "*.Model.compile",
-        "run_eagerly",
-        "argument",
-        "whether a graph is traced",
-        "the documentation of compile",
-    ),
-    Known(
-        "*.Model.fit",
-        "validation_*",
-        "argument",
-        "there is nothing to validate with",
-        "the documentation of fit",
-    ),
-    Known(
-        "*.Model.fit",
-        "validation_split",
-        "pair",
-        "not looked at where validation_data is given: all rows are trained on",
-        "keras/src/backend/tensorflow/trainer.py, tf_keras/src/engine/training.py, fit",
-        beside="validation_data",
-    ),
-    Known(
-        "*.Model.fit",
-        "batch_size",
-        "*",
-        "a dataset or generator has its own batches",
-        "keras/src/trainers/epoch_iterator.py, tf_keras/src/engine/data_adapter.py",
-        beside="a *",
-    ),
-    Known(
-        "*.Model.fit",
-        "shuffle",
-        "*",
-        "a dataset or generator has its own order",
-        "keras/src/trainers/epoch_iterator.py, tf_keras/src/engine/data_adapter.py",
-        beside="a *",
-    ),
-    Known(
-        "keras.Model.fit",
-        "class_weight",
-        "argument",
-        "keys that are no class are not looked up, be they text or too large",
-        "keras/src/trainers/data_adapters/data_adapter_utils.py",
-        value="{['7]*",
-    ),
-    Known(
-        "*.Model.fit",
-        "class_weight",
-        "setting",
-        "a row of several labels has the weight of the first",
-        "data_adapter_utils.py, data_adapter.py: argmax of the row",
-        beside="several labels a row",
-    ),
-    Known(
-        "*.Model.compile",
-        "weighted_metrics",
-        "argument",
-        "what is shown, not what is trained",
-        "the documentation of compile",
-    ),
-    Known(
-        "*.Model.compile",
-        "steps_per_execution",
-        "*",
-        "how many batches a call of the graph takes; train_on_batch is one",
-        "the documentation of compile",
-    ),
-    Known(
-        "*.Model.compile",
-        "*",
-        "assigned*",
-        "compile made its own loss, and the first batch its own graph, of what was there",
-        "keras/src/trainers/trainer.py, tf_keras/src/engine/training.py",
-    ),
-    # Losses and schedules.
-    Known(
-        f"{_LOSSES}*",
-        "axis",
-        "setting",
-        "rows of one number have one axis worth the name",
-        "arithmetic",
-    ),
-    Known(
-        f"{_LOSSES}*",
-        "reduction",
-        "setting",
-        "the mean over the last axis, here the rows, leaves one number to reduce",
-        "keras/src/losses/losses.py, tf_keras/src/losses.py",
-        beside="rank 1",
-    ),
-    Known(
-        f"{_KERAS}schedules.CosineDecay",
-        "initial_learning_rate",
-        "pair",
-        "without warmup_steps it begins at warmup_target",
-        "the documentation of CosineDecay",
-        beside="warmup_target",
-    ),
-    Known(
-        "torch.nn.*",
-        "reduction",
-        "pair",
-        "the deprecated size_average and reduce override reduction",
-        "torch/nn/_reduction.py, legacy_get_string",
-        beside="[sr]*e",
-    ),
-    Known(
-        "torch.nn.*",
-        "size_average",
-        "pair",
-        "reduce=False returns what is not reduced, and so does size_average=False with a sum",
-        "torch/nn/_reduction.py, legacy_get_string",
-        beside="re*",
-    ),
-    Known(
-        "torch.nn.CrossEntropyLoss",
-        "ignore_index",
-        "setting",
-        "a negative index is not used where targets are probabilities",
-        "torch/nn/functional.py, cross_entropy",
-        value="-1",
-    ),
-    Known(
-        "torch.nn.PoissonNLLLoss",
-        "full",
-        "*",
-        "Stirling's term is added where targets are larger than 1, if at all to the gradient",
-        "torch.nn.PoissonNLLLoss documentation",
-    ),
 )
+
+KNOWN: tuple[Known, ...] = (*OPTIMIZERS, *FIT, *LOSSES)

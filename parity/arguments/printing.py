@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.table import Table
 
-from parity.arguments.known import KNOWN, Known
+from parity.arguments.claim import Known
+from parity.arguments.known import KNOWN
 from parity.arguments.outcome import Channel, Effect, Outcome
 from parity.arguments.reach import OUT_OF_REACH
 

@@ -112,8 +112,11 @@ class _Auditor:
     def _saturated(self, name: str, one: Any, other: Any) -> Found | None:
         bench = self.bench
         first, second = bench.call({name: one}), bench.call({name: other})
-        if not bench.changes(first, bench.call({})) or bench.changes(second, first) is not False:
+        base = bench.call({})
+        if not bench.changes(first, base) or bench.changes(second, base) is None:
             return None
+        if bench.changes(second, first):
+            return Effect.EFFECTIVE, "", *bench.said(second, first)
         return Effect.IGNORED, f"{name}={shown(one)} does the same", *bench.said(second, first)
 
     def _numbers(self) -> dict[str, tuple[Any, ...]]:
@@ -223,7 +226,7 @@ class _Auditor:
         if zero is None or around is None or plain is None or np.ptp(zero):
             return None
         if np.median(np.abs(zero - around)) <= np.abs(plain).max() / 4:
-            return None
+            return Effect.NEUTRAL, "", *bench.said(call, near)
         return Effect.IGNORED, "with 0 it stays at its start", *bench.said(call, near)
 
     def assigned(self, kind: str, foreign: Sequence[str]) -> Iterator[Work]:

@@ -85,7 +85,7 @@ _LOSS_VALUES: Mapping[str, tuple[Any, ...]] = {
     "gamma": (1.0, 3.0),
     "ignore_class": (1, -1),
     "dtype": ("float32",),
-    "reduction": ("sum", "none", "mean", "mean_with_sample_weight"),
+    "reduction": ("sum", "none"),
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -24,7 +25,12 @@ def schedules_of(library: Any, start: float) -> tuple[tuple[str, Any, float], ..
 
 def has(make: Callable[..., Any], name: str) -> bool:
     """Return whether the optimizer has an attribute."""
-    return hasattr(make(), name)
+    return hasattr(_made(make), name)
+
+
+@functools.cache
+def _made(make: Callable[..., Any]) -> Any:
+    return make()
 
 
 def judged(
