@@ -9,6 +9,7 @@ from importlib import import_module
 COMMANDS = {
     "audit": ("parity.arguments", "which arguments of every optimizer and loss do something"),
     "fingerprint": ("parity.fingerprint", "what each lane's optimizers do, dial by dial"),
+    "judge": ("parity.watching", "what the oracle says of a recorded training loop"),
 }  # each with the module that has its `add_options` and `main`, and what it tells
 
 

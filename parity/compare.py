@@ -151,6 +151,7 @@ def pairs(trace: Trace, expected: Expected) -> Iterator[Pair]:
         yield Stage.UPDATE, name, seen[1:], after, change
 
 
+@np.errstate(all="ignore")
 def scores(seen: Array, wanted: Bounded, scale: Array) -> tuple[Array, Array]:
     """Return each element's score, and which of them the bound cannot judge.
 

@@ -1,0 +1,80 @@
+"""Watch any training loop, and judge what was seen: `parity.watch` and `parity judge`."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from parity.watching.recording import Recording, load
+from parity.watching.report import Report, judge
+
+# What watches the objects of each library, by the first part of their classes' modules.
+WATCHERS = {
+    "torch": "parity.watching.lanes.torch",
+    "keras": "parity.watching.lanes.keras",
+    "tf_keras": "parity.watching.lanes.keras",
+    "optax": "parity.watching.lanes.optax",
+}
+
+
+class Watched:
+    """A run that is being recorded; `optimizer` is what to train with."""
+
+    def __init__(self, recording: Recording, optimizer: Any) -> None:
+        self.recording = recording
+        self.optimizer = optimizer
+
+    def judge(self) -> Report:
+        """Return what the oracle says of what was recorded so far."""
+        return judge(self.recording)
+
+
+@contextmanager
+def watch(
+    model: Any, optimizer: Any = None, loss: Any = None, *, file: str | Path | None = None
+) -> Iterator[Watched]:
+    """Record a training loop without changing its numbers; judge it by the trace's `judge()`.
+
+    `model` is a torch module, a Keras model, or JAX parameters; `optimizer` what updates it (a
+    Keras model has its own). With torch's `loss` module the loss and the gradients of a model of
+    the oracle's family are judged too. With a `file` every step is also written there at once, for
+    `parity judge`. Raises ValueError for what cannot be watched.
+    """
+    library = _library(optimizer if optimizer is not None else model)
+    watching = import_module(WATCHERS[library]).watching
+    with open(file, "wb") if file is not None else nullcontext() as target:
+        recording = Recording(target)
+        try:
+            with watching(model, optimizer, loss, recording) as trained:
+                yield Watched(recording, trained)
+        except BaseException as error:
+            recording.end(f"{type(error).__name__}: {error}")
+            raise
+        recording.end("")
+
+
+def _library(subject: Any) -> str:
+    for kind in type(subject).__mro__:
+        name = kind.__module__.partition(".")[0]
+        if name in WATCHERS:
+            return name
+    choices = ", ".join(WATCHERS)
+    raise ValueError(f"expected something of {choices}, got {type(subject).__name__}: {subject!r}")
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add what `parity judge` takes."""
+    parser.add_argument("file", type=Path, help="what parity.watch(..., file=FILE) wrote")
+
+
+def main(options: argparse.Namespace) -> int:
+    """Print what the oracle says of a recording; return 1 if something was found."""
+    report = judge(load(options.file))
+    Console(soft_wrap=True).print(str(report), markup=False, highlight=False)
+    return 0 if report.ok else 1

@@ -1,0 +1,95 @@
+"""What a torch optimizer was told, in the oracle's spelling, and what it was told in vain."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import optim
+from torch.optim import Optimizer
+
+# torch's classes with the oracle's names, and the arguments that are spelled otherwise.
+RULES: Mapping[type, str] = {
+    optim.SGD: "sgd",
+    optim.Adam: "adam",
+    optim.AdamW: "adamw",
+    optim.Adamax: "adamax",
+    optim.NAdam: "nadam",
+    optim.RAdam: "radam",
+    optim.RMSprop: "rmsprop",
+    optim.Adagrad: "adagrad",
+    optim.Adadelta: "adadelta",
+}
+SPELLINGS: Mapping[str, str] = {
+    "alpha": "rho",
+    "initial_accumulator_value": "initial_accumulator",
+}
+# What schedules keep in a group.
+_SCHEDULES = {"initial_lr", "max_lr", "min_lr", "max_momentum", "base_momentum", "swa_lr"}
+
+
+class Arguments:
+    """An optimizer's arguments as they are at any time."""
+
+    def __init__(self, optimizer: Optimizer) -> None:
+        self.optimizer = optimizer
+        self.rule = RULES.get(type(optimizer))
+        self.why = "" if self.rule else f"the oracle has no {type(optimizer).__name__}"
+        if optimizer.state:
+            self.rule, self.why = None, "the optimizer had taken steps before it was watched"
+        self._steps = 0
+
+    def numbers(self) -> dict[int, int]:
+        """Return each parameter's group, by the parameter's id."""
+        groups = enumerate(self.optimizer.param_groups)
+        return {id(tensor): number for number, group in groups for tensor in group["params"]}
+
+    def groups(self) -> tuple[Mapping[str, Any], ...]:
+        """Return each group's arguments as the next step sees them."""
+        self._steps += 1
+        return tuple(self._told(group) for group in self.optimizer.param_groups)
+
+    def unread(self) -> tuple[str, ...]:
+        """Return what stands in a group, or on the optimizer, and is read by nobody."""
+        known = {"params", "param_names", *_SCHEDULES, *self.optimizer.defaults}
+        found = [
+            f"group {number}: {key}={value!r}"
+            for number, group in enumerate(self.optimizer.param_groups)
+            for key, value in group.items()
+            if key not in known
+        ]
+        names = {*self.optimizer.defaults, "learning_rate"}
+        found += [
+            f"{n}={value!r} on the optimizer"
+            for n, value in vars(self.optimizer).items()
+            if n in names
+        ]
+        return tuple(found)
+
+    def _told(self, group: Mapping[str, Any]) -> Mapping[str, Any]:
+        told: dict[str, Any] = {
+            SPELLINGS.get(name, name): float(value)
+            for name, value in group.items()
+            if name in {*self.optimizer.defaults} and _is_number(value)
+        }
+        if "betas" in group:
+            told["beta1"], told["beta2"] = map(float, group["betas"])
+        if group.get("lr_decay"):
+            told["lr"] /= 1 + (self._steps - 1) * float(group["lr_decay"])
+        if group.get("maximize"):
+            told["why"] = "maximize=True: the oracle minimises"
+        if group.get("amsgrad"):
+            told["rule"] = "amsgrad"
+        if group.get("decoupled_weight_decay"):
+            told["dials"] = {"weight_decay": "decoupled"}
+        return told
+
+
+def _is_number(value: Any) -> bool:
+    if value is None or isinstance(value, (str, tuple)):
+        return False
+    try:
+        float(value)
+    except (TypeError, ValueError):
+        return False
+    return True

@@ -1,0 +1,134 @@
+"""Loss and gradients of a recording, where the model is of the oracle's family."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from parity.bounds import Array, Bounded
+from parity.case import Case, CaseError, Layer, Loss, Optimizer
+from parity.compare import scores
+from parity.known import CLAIMS, claimed, dials, in_force
+from parity.oracle import passes
+from parity.trace import Trace
+from parity.watching.judged import Judged, added, seen
+from parity.watching.recording import Header, Parameter, Recording, Step
+from parity.watching.updates import befores
+
+Names = Mapping[str, tuple[str, bool]]
+
+
+def judged(recording: Recording) -> Judged:
+    """Return what the oracle says of the losses and gradients of the steps with one batch each."""
+    header = recording.header
+    if header is None or header.family is None:
+        return Judged()
+    parameters = {parameter.name: parameter for parameter in header.parameters}
+    names: Names = {case: (name, turned) for case, (name, turned) in header.family["names"].items()}
+    if any(parameters[name].places is not None for name, _ in names.values()):
+        return Judged(unjudged=("a tensor is too large to be recorded whole",))
+    have = [n for n, step in enumerate(recording.steps) if _one_batch(step)]
+    if not have:
+        return Judged(unjudged=("no step was seen to have one batch and one loss",))
+    steps = [recording.steps[n] for n in have]
+    before = befores(recording.steps)
+    starts = [before[n] for n in have]
+    ends = recording.steps[have[-1]].after
+    weights = {
+        case: np.stack(
+            [_shaped(start[name], parameters[name], turned) for start in (*starts, ends)]
+        )
+        for case, (name, turned) in names.items()
+    }
+    gradients = {}
+    for key, (name, turned) in names.items():
+        own = [array for step in steps if (array := _own(step, name)) is not None]
+        if len(own) == len(steps):  # not those of frozen tensors
+            gradients[key] = np.stack([_shaped(array, parameters[name], turned) for array in own])
+    try:
+        case = _case(header, steps, weights, parameters[names["layer0/kernel"][0]].dtype)
+    except CaseError as error:
+        return Judged(unjudged=(str(error),))
+    trace = Trace(np.array([step.loss for step in steps]), gradients, weights)
+    turned_dials = dials(claimed(in_force(CLAIMS, header.versions), header.lane, case))
+    loss, expected = passes(case, trace, turned_dials)
+    found = _stage("forward", Parameter("loss", (), case.dtype), have, trace.losses[:, None], loss)
+    for key in gradients:
+        name, turned = names[key]
+        found = added(
+            found,
+            _stage(
+                "backward", parameters[name], have, gradients[key], expected[key], turned=turned
+            ),
+        )
+    return found
+
+
+def _one_batch(step: Step) -> bool:
+    known = step.loss is not None and step.x is not None and step.y is not None
+    return known and step.backwards == 1
+
+
+def _own(step: Step, name: str) -> Array | None:
+    """Return the gradient of the step's backward pass, before anybody changed it."""
+    for known in (step.own, step.raw, step.gradients):
+        if name in known:
+            return known[name]
+    return None
+
+
+def _shaped(flat: Array, parameter: Parameter, turned: bool) -> Array:
+    array = flat.reshape(parameter.shape)
+    return array.T if turned else array
+
+
+def _case(header: Header, steps: list[Step], weights: Mapping[str, Array], dtype: str) -> Case:
+    assert header.family is not None
+    loss = dict(header.family["loss"])
+    batches, rows = [], 0
+    for step in steps:
+        assert step.x is not None
+        batches.append(tuple(range(rows, rows + len(step.x))))
+        rows += len(step.x)
+    y = np.concatenate([np.asarray(step.y) for step in steps])
+    labels = "values"
+    if loss["name"] == "softmax_cross_entropy":
+        labels = "integer" if y.ndim == 1 else "dense"
+    weighting = loss["class_weights"]
+    return Case(
+        layers=tuple(Layer(**layer) for layer in header.family["layers"]),
+        loss=Loss(**{**loss, "labels": labels, "class_weights": weighting and tuple(weighting)}),
+        optimizer=Optimizer("sgd"),
+        rates=(0.0,) * len(steps),
+        x=np.concatenate([np.asarray(step.x, np.float64) for step in steps]),
+        y=y.astype(np.int64 if labels == "integer" else np.float64),
+        batches=tuple(batches),
+        weights={name: np.asarray(value[0], np.float64) for name, value in weights.items()},
+        dtype=dtype,
+    )
+
+
+def _stage(
+    stage: str,
+    parameter: Parameter,
+    steps: list[int],
+    values: Array,
+    expected: Any,
+    *,
+    turned: bool = False,
+) -> Judged:
+    assert isinstance(expected, Bounded)
+    value = expected.value[:, None] if expected.value.ndim == 1 else expected.value
+    error = np.broadcast_to(expected.error, expected.value.shape).reshape(value.shape)
+    wanted = Bounded(value, error, expected.arithmetic)
+    scored, waived = scores(values, wanted, np.abs(value))
+    flat = [_flat(array, turned) for array in (values, value, scored, waived)]
+    return seen(stage, parameter, steps, *flat)
+
+
+def _flat(array: Array, turned: bool) -> Array:
+    """Return (T, elements), in the order of the model's tensor."""
+    ordered = array.swapaxes(1, 2) if turned else array
+    return ordered.reshape(len(ordered), -1)
