@@ -137,6 +137,7 @@ NAMED = {
     "the last step's gradients": "gradients are those of the step before",
     "float32 in a float64 lane": "it was computed in float32",
     "gelu by tanh": "gelu_tanh was taken for gelu",
+    "gelu exact, not by tanh": "gelu was taken for gelu_tanh",
 }
 # fmt: on
 UNNAMED = [fault for fault in FAULTS if fault.name not in NAMED]

@@ -28,9 +28,10 @@ from parity.case import (
     Optimizer,
 )
 from parity.compare import CLEAR, Divergence, Stage, Status, Verdict, judge
-from parity.known import Claim, claimed, dials
+from parity.known import CLAIMS, Claim, claimed, dials
 from parity.lanes import Lane
 from parity.lanes.catalog import LANES
+from parity.lanes.installed import missing
 from parity.lockstep import Harness, Result, _candidates
 from parity.oracle import run_free
 from parity.repro import LINES, NoRepro, script, scripts, trial
@@ -178,6 +179,26 @@ def test_a_script_exits_0_when_the_framework_agrees() -> None:
     assert trial.run(next(scripts(result, lane)))[0] == 0
     with pytest.raises(NoRepro, match="no part of the case shows the divergence"):
         script(result, lane)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stage", [Stage.FORWARD, Stage.BACKWARD, Stage.UPDATE])
+@pytest.mark.parametrize("lane", WRITTEN, ids=lambda lane: lane.name)
+def test_each_lane_has_scripts_that_compare(lane: Lane, stage: Stage) -> None:
+    missing_here = missing(lane)
+    if missing_here:
+        pytest.skip(missing_here)
+    dtype = lane.dtypes[0]
+    case = replace(CASE, dtype=dtype, optimizer=Optimizer("sgd", {"momentum": 0.5}))
+    tensor, index = ("loss", ()) if stage is Stage.FORWARD else ("layer0/kernel", (1, 0))
+    agreeing = found(case, stage, tensor, index, lane.name)
+    dial = "lr_factor" if stage is Stage.UPDATE else "loss_factor"
+    wrong = Claim((lane.name,), dial, "2", {}, "", "", "numpy", ">=1")
+    claims = claimed(CLAIMS, lane.name, case)
+    healthy = sorted(scripts(replace(agreeing, claims=claims), lane), key=len)
+    assert trial.run(healthy[0])[0] == 0, healthy[0]
+    status, said = trial.run(script(replace(agreeing, claims=(*claims, wrong)), lane))
+    assert status == 1, said
 
 
 @torch_is_here

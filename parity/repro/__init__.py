@@ -45,17 +45,26 @@ def script(result: Result, lane: Lane) -> str:
     It exits 1 while the framework diverges and 0 when it agrees within the bound of the oracle as
     the result's claims turn it. Raises NoRepro.
     """
-    found = list(scripts(result, lane))
+    found: dict[int, list[str]] = {}
+    for depth, written in _written(result, lane):
+        found.setdefault(depth, []).append(written)
     if not found:
         raise NoRepro(f"the smallest part of the case does not fit {LINES} lines")
-    shortest = trial.first(sorted(found, key=len)[:TRIES])
-    if shortest is None:
+    # Of each depth: the scripts of the first layers are the shorter ones, and have another loss.
+    tries = [trial.first(sorted(texts, key=len)[: TRIES // len(found)]) for texts in found.values()]
+    shown = [text for text in tries if text is not None]
+    if not shown:
         raise NoRepro("no part of the case shows the divergence outside the lane")
-    return shortest
+    return min(shown, key=len)
 
 
 def scripts(result: Result, lane: Lane) -> Iterator[str]:
     """Yield the scripts that may show the divergence, in no order. Raises NoRepro."""
+    return (written for _, written in _written(result, lane))
+
+
+def _written(result: Result, lane: Lane) -> Iterator[tuple[int, str]]:
+    """Yield scripts, each with the number of layers of its model."""
     if lane.module not in WRITERS:
         raise NoRepro(f"no writer of scripts knows the lane {lane.name}")
     if result.verdict.divergence is None or result.trace is None:
@@ -68,7 +77,7 @@ def scripts(result: Result, lane: Lane) -> Iterator[str]:
         written = _script(shown, replace(lane, mode=mode), result)
         if written.count("\n") <= LINES and written not in told:
             told.add(written)
-            yield written
+            yield len(shown.case.layers), written
 
 
 def _fits(lane: Lane) -> bool:
