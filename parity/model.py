@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from parity import bounds
@@ -24,18 +25,26 @@ class Activation(NamedTuple):
 
 
 class Forward(NamedTuple):
-    """What a forward pass leaves behind: each layer's input, sum and output."""
+    """What a forward pass leaves behind: each layer's input, sum and output, and dropout masks."""
 
     inputs: list[Value]
     sums: list[Value]
     outputs: list[Value]
+    masks: Mapping[str, Value]
 
 
 def forward(
-    x: Value, weights: Mapping[str, Value], layers: tuple[Layer, ...], dials: Dials
+    x: Value,
+    weights: Mapping[str, Value],
+    layers: tuple[Layer, ...],
+    dials: Dials,
+    masks: Mapping[str, Value] = MappingProxyType({}),
 ) -> Forward:
-    """Return every layer's input, weighted sum and output."""
-    seen = Forward([], [], [])
+    """Return every layer's input, weighted sum and output.
+
+    `masks["layerN"]`, of shape (T, batch, units), multiplies that layer's output (dropout).
+    """
+    seen = Forward([], [], [], masks)
     for number, layer in enumerate(layers):
         z = x @ weights[f"layer{number}/kernel"]
         if layer.bias:
@@ -44,7 +53,7 @@ def forward(
         seen.inputs.append(x)
         seen.sums.append(z)
         seen.outputs.append(output)
-        x = output
+        x = _dropped(output, seen, number)
     return seen
 
 
@@ -59,6 +68,7 @@ def backward(
     gradients: dict[str, Value] = {}
     for number in reversed(range(len(layers))):
         layer = layers[number]
+        slope = _dropped(slope, seen, number)
         if layer.activation != "linear":
             derivative = ACTIVATIONS[layer.activation].derivative
             slope = slope * derivative(seen.sums[number], seen.outputs[number], dials)
@@ -68,6 +78,12 @@ def backward(
         if number:
             slope = slope @ weights[f"layer{number}/kernel"].swapaxes(1, 2)
     return gradients
+
+
+def _dropped(x: Value, seen: Forward, number: int) -> Value:
+    mask = seen.masks.get(f"layer{number}")
+    # Multiplied by a mask and then by 1 / (1 - rate), or by the product of both.
+    return x if mask is None else bounds.again(x * mask)
 
 
 def _leaky(z: Value, dials: Dials) -> Value:

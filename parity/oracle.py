@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 
@@ -72,10 +73,10 @@ def passes(
     arithmetic = ARITHMETICS[case.dtype] if bounded else None
     before = {name: value[:-1] for name, value in trace.weights.items()}
     with np.errstate(all="ignore"):
-        loss, own = _gradients(case, before, dials, arithmetic)
+        loss, own = _gradients(case, before, dials, arithmetic, trace.masks)
         if dials.get("loss_at") == "after":
             after = {name: value[1:] for name, value in trace.weights.items()}
-            loss, _ = _gradients(case, after, dials, arithmetic)
+            loss, _ = _gradients(case, after, dials, arithmetic, trace.masks)
         return _reported_losses(loss, dials), _reported_gradients(own, dials)
 
 
@@ -160,7 +161,11 @@ def _turned(value: Value) -> Value:
 
 
 def _gradients(
-    case: Case, before: Mapping[str, Array], dials: Dials, arithmetic: Arithmetic | None
+    case: Case,
+    before: Mapping[str, Array],
+    dials: Dials,
+    arithmetic: Arithmetic | None,
+    masks: Mapping[str, Array],
 ) -> tuple[Value, Tensors]:
     """Return losses and gradients of all steps, those with batches of one size at once."""
     sizes: dict[int, list[int]] = {}
@@ -169,7 +174,7 @@ def _gradients(
     parts: list[tuple[list[int], Value, Tensors]] = []
     for steps in sizes.values():
         weights = {name: value[steps] for name, value in before.items()}
-        parts.append((steps, *_step_gradients(case, steps, weights, dials, arithmetic)))
+        parts.append((steps, *_step_gradients(case, steps, weights, dials, arithmetic, masks)))
     if len(parts) == 1:
         return parts[0][1], parts[0][2]
     order = np.argsort(np.concatenate([steps for steps, _, _ in parts]))
@@ -184,12 +189,14 @@ def _step_gradients(
     weights: Mapping[str, Array],
     dials: Dials,
     arithmetic: Arithmetic | None,
+    masks: Mapping[str, Array] = MappingProxyType({}),
 ) -> tuple[Value, Tensors]:
     rows = np.array([case.batches[step] for step in steps])
     sample_weights = None if case.sample_weights is None else case.sample_weights[rows]
     x = exactly(case.x[rows], arithmetic)
     known = {name: exactly(value, arithmetic) for name, value in weights.items()}
-    seen = model.forward(x, known, case.layers, dials)
+    factors = {name: exactly(value[rows], arithmetic) for name, value in masks.items()}
+    seen = model.forward(x, known, case.layers, dials, factors)
     loss, slope = losses.objective(case.loss, seen.outputs[-1], case.y[rows], sample_weights, dials)
     if "loss_factor" in dials:
         factor = FACTORS[dials["loss_factor"]](case, rows.shape[1])

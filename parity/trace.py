@@ -26,7 +26,8 @@ class Trace:
     `gradients[name]` is (T, *shape): of that loss, before clipping and decay; empty where the
     lane's API does not show them. `weights[name]` is (T + 1, *shape): the starting weights, then
     those after each step. `state[slot][name]` is (T, *shape), after each step, for the slots that
-    can be read (the slot names are those of the oracle's optimizers).
+    can be read (the slot names are those of the oracle's optimizers). `masks["layerN"]` is
+    (rows, units): what dropout multiplied that layer's output by, for each row of the case's x.
     """
 
     losses: Array
@@ -35,6 +36,7 @@ class Trace:
     state: Mapping[str, Mapping[str, Array]] = field(default_factory=dict)
     messages: tuple[str, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
+    masks: Mapping[str, Array] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values and arrays."""
@@ -45,6 +47,7 @@ class Trace:
             "state": {slot: dict(tensors) for slot, tensors in self.state.items()},
             "messages": list(self.messages),
             "versions": dict(self.versions),
+            "masks": dict(self.masks),
         }
 
     @staticmethod
@@ -58,6 +61,7 @@ class Trace:
                 state=record["state"],
                 messages=tuple(record["messages"]),
                 versions=record["versions"],
+                masks=record["masks"],
             )
         except (TypeError, KeyError) as error:
             raise TraceError(f"not a trace: {error}") from error
@@ -129,11 +133,18 @@ def check(trace: Trace, case: Case) -> None:
         raise TraceError(f"gradients: expected {sorted(shapes)} or none, got {sorted(gradients)}")
     for name, array in gradients.items():
         _check_array(f"gradients {name!r}", array, (steps, *shapes[name]))
+    _check_masks(trace, case)
     if not isinstance(trace.state, Mapping):
         raise TraceError(f"state: expected slots by name, got {type(trace.state).__name__}")
     for slot, tensors in trace.state.items():
         for name, array in _tensors(f"state {slot!r}", tensors, shapes).items():
             _check_array(f"state {slot!r} of {name!r}", array, (steps, *shapes[name]))
+
+
+def _check_masks(trace: Trace, case: Case) -> None:
+    shapes = {f"layer{n}": (len(case.x), layer.units) for n, layer in enumerate(case.layers)}
+    for name, array in _tensors("masks", trace.masks, shapes).items():
+        _check_array(f"mask of {name}", array, shapes[name])
 
 
 def _tensors(what: str, tensors: object, shapes: Mapping[str, object]) -> Mapping[str, object]:

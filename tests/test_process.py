@@ -140,7 +140,7 @@ def test_versions_are_part_of_the_trace() -> None:
         ("raises", "ImportError: libnothing.so: no such library"),
         ("exits", "SystemExit: no licence"),
         ("dies", "imports.py: killed by SIGSEGV"),
-        ("hangs", "imports.py: no reply within 1 s"),
+        ("hangs", "imports.py: no reply within 5 s"),
     ],
 )
 def test_a_lane_that_cannot_be_imported_fails_every_case_and_is_not_tried_again(
@@ -149,7 +149,8 @@ def test_a_lane_that_cannot_be_imported_fails_every_case_and_is_not_tried_again(
     count = tmp_path / "count"
     environment = {"FAULTY_IMPORT": fault, "FAULTY_COUNT": str(count)}
     broken = Lane("broken", str(FAULTY / "imports.py"), environment=environment)
-    with Worker(broken, patience=1) as worker:
+    # What hangs need not be waited for; the others have their time on a busy machine.
+    with Worker(broken, patience=5 if fault == "hangs" else 60) as worker:
         failures = [*worker.run([GOOD, GOOD]), *worker.run([GOOD])]
     assert count.read_text() == "x"
     assert len(failures) == 3

@@ -23,6 +23,7 @@ TOLD = {
         "healthy with a schedule": [],
         "healthy with momentum": [],
         "healthy with decay on weights": [],
+        "healthy with dropout": [],
         "decay on biases": ["decay on biases"],
         "a parameter left out": ["left out"],
         "zero_grad forgotten": ["gradients kept"],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from importlib import import_module
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any
 
 from rich.console import Console
 
+from parity.watching.by_hand import Hand
 from parity.watching.recording import Recording, load
 from parity.watching.report import Report, judge
 
@@ -20,6 +21,7 @@ WATCHERS = {
     "keras": "parity.watching.lanes.keras",
     "tf_keras": "parity.watching.lanes.keras",
     "optax": "parity.watching.lanes.optax",
+    "parity": "parity.watching.by_hand",
 }
 
 
@@ -34,6 +36,13 @@ class Watched:
         """Return what the oracle says of what was recorded so far."""
         return judge(self.recording)
 
+    def step(self, gradients: Mapping[str, Any], **told: Any) -> None:
+        """Take down a step of a loop that updates its own tensors: see `Hand.step`."""
+        if not isinstance(self.optimizer, Hand):
+            name = type(self.optimizer).__name__
+            raise ValueError(f"the steps of {name} are seen by themselves: leave step() out")
+        self.optimizer.step(gradients, **told)
+
 
 @contextmanager
 def watch(
@@ -43,8 +52,10 @@ def watch(
 
     `model` is a torch module, a Keras model, or JAX parameters; `optimizer` what updates it (a
     Keras model has its own). With torch's `loss` module the loss and the gradients of a model of
-    the oracle's family are judged too. With a `file` every step is also written there at once, for
-    `parity judge`. Raises ValueError for what cannot be watched.
+    the oracle's family are judged too. Of a loop that updates its own tensors, `model` are those
+    tensors by name, `optimizer` is `parity.promise("sgd", lr=0.1)`, what the loop means to do,
+    `loss` a `parity.Model` if any, and the loop calls the trace's `step`. With a `file` every step
+    is also written there at once, for `parity judge`. Raises ValueError for what cannot be watched.
     """
     library = _library(optimizer if optimizer is not None else model)
     watching = import_module(WATCHERS[library]).watching
@@ -64,7 +75,7 @@ def _library(subject: Any) -> str:
         name = kind.__module__.partition(".")[0]
         if name in WATCHERS:
             return name
-    choices = ", ".join(WATCHERS)
+    choices = ", ".join(name for name in WATCHERS if name != "parity")
     raise ValueError(f"expected something of {choices}, got {type(subject).__name__}: {subject!r}")
 
 

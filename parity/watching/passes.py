@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from parity.bounds import Array, Bounded
+from parity.bounds import Array, Bounded, Value
 from parity.case import Case, CaseError, Layer, Loss, Optimizer
+from parity.changes import CHANGES, Change, Followed
 from parity.compare import scores
+from parity.dials import Dials
 from parity.known import CLAIMS, claimed, dials, in_force
 from parity.oracle import passes
 from parity.trace import Trace
+from parity.updates import Tensors
 from parity.watching.judged import Judged, added, seen
 from parity.watching.recording import Header, Parameter, Recording, Step
 from parity.watching.updates import befores
@@ -51,19 +55,57 @@ def judged(recording: Recording) -> Judged:
         case = _case(header, steps, weights, parameters[names["layer0/kernel"][0]].dtype)
     except CaseError as error:
         return Judged(unjudged=(str(error),))
-    trace = Trace(np.array([step.loss for step in steps]), gradients, weights)
-    turned_dials = dials(claimed(in_force(CLAIMS, header.versions), header.lane, case))
-    loss, expected = passes(case, trace, turned_dials)
-    found = _stage("forward", Parameter("loss", (), case.dtype), have, trace.losses[:, None], loss)
-    for key in gradients:
-        name, turned = names[key]
-        found = added(
-            found,
-            _stage(
-                "backward", parameters[name], have, gradients[key], expected[key], turned=turned
-            ),
-        )
+    losses = np.array([step.loss for step in steps])
+    trace = Trace(losses, gradients, weights, masks=_masks(steps))
+    found = _compared(trace, passes(case, trace, _dials(header, case)), have, names, parameters)
+    if found.parting is None:
+        return found
+    causes = tuple(_causes(header, case, trace))
+    return replace(found, parting=replace(found.parting, causes=causes))
+
+
+def _dials(header: Header, case: Case) -> Dials:
+    return dials(claimed(in_force(CLAIMS, header.versions), header.lane, case))
+
+
+def _compared(
+    trace: Trace,
+    expected: tuple[Value, Tensors],
+    have: list[int],
+    names: Names,
+    parameters: Mapping[str, Parameter],
+) -> Judged:
+    loss, gradients = expected
+    found = _stage("forward", Parameter("loss", (), "float64"), have, trace.losses[:, None], loss)
+    for key, values in trace.gradients.items():
+        name, transposed = names[key]
+        pair = (values, gradients[key])
+        found = added(found, _stage("backward", parameters[name], have, *pair, turned=transposed))
     return found
+
+
+def _causes(header: Header, case: Case, trace: Trace) -> Iterator[str]:
+    """Yield the first change of loss or gradient under which the oracle agrees at every step."""
+    base = case, dict(_dials(header, case))
+    names: Names = {name: (name, False) for name in case.weights}
+    parameters = {name: Parameter(name, w.shape, case.dtype) for name, w in case.weights.items()}
+    for change in CHANGES:
+        turned = change.turn(*base) if change.part == "model" else None
+        if turned is None:
+            continue
+        loss, _ = passes(*_scoped(change, "loss", turned, base, trace))
+        _, gradients = passes(*_scoped(change, "gradient", turned, base, trace))
+        found = _compared(trace, (loss, gradients), list(range(case.steps)), names, parameters)
+        if found.parting is None and found.elements:
+            yield change.says
+            return
+
+
+def _scoped(
+    change: Change, scope: str, turned: Followed, base: Followed, trace: Trace
+) -> tuple[Case, Trace, Dials]:
+    case, dialled = turned if change.scope in ("", scope) else base
+    return case, trace, dialled
 
 
 def _one_batch(step: Step) -> bool:
@@ -77,6 +119,14 @@ def _own(step: Step, name: str) -> Array | None:
         if name in known:
             return known[name]
     return None
+
+
+def _masks(steps: list[Step]) -> dict[str, Array]:
+    """Return what multiplies each layer's output, for all rows of all batches."""
+    return {
+        name: np.concatenate([np.asarray(step.masks[name], np.float64) for step in steps])
+        for name in steps[0].masks
+    }
 
 
 def _shaped(flat: Array, parameter: Parameter, turned: bool) -> Array:

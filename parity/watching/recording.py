@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import io
+import zlib
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -17,6 +19,7 @@ Array = NDArray[Any]
 FORMAT = 1
 ELEMENTS = 4096  # of a tensor, at most, are recorded: the first, the last, and others at random
 STEPS = 1000  # at most are recorded
+_SUM = 4  # bytes of the checksum before each message
 _EDGE = 64  # elements at each end, where a kernel's blocks may not fit
 
 
@@ -47,7 +50,8 @@ class Header:
     judged. `asked` holds the constructor's arguments as the caller spelled them, where the call was
     seen. `family` describes the model where it is of the oracle's family, so that loss and
     gradients can be judged: `layers` and `loss` as `Case.to_dict` gives them, and `names`: for each
-    parameter of the case that of the model, and whether it is transposed there.
+    parameter of the case that of the model, and whether it is transposed there. `warnings` are kinds
+    and sentences of findings that the optimizer's own structure tells.
     """
 
     lane: str
@@ -59,6 +63,7 @@ class Header:
     dials: Mapping[str, Any] = field(default_factory=dict)
     asked: Mapping[str, Any] = field(default_factory=dict)
     family: Mapping[str, Any] | None = None
+    warnings: tuple[tuple[str, str], ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values and arrays."""
@@ -70,7 +75,8 @@ class Header:
         parameters = [
             Parameter(**{**given, "shape": tuple(given["shape"])}) for given in record["parameters"]
         ]
-        return Header(**{**record, "parameters": tuple(parameters)})
+        warnings = tuple((kind, says) for kind, says in record.get("warnings", ()))
+        return Header(**{**record, "parameters": tuple(parameters), "warnings": warnings})
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +90,7 @@ class Step:
     `own` are those of the last backward pass alone, where others were added to them; `kept` names
     those that still held the gradient of the step before. `backwards` counts the passes whose sum
     was used, `wasted` those whose gradients were thrown away. `before` is left out where it is the
-    `after` of the step before.
+    `after` of the step before. `masks["layerN"]` is what dropout multiplied that layer's output by.
     """
 
     groups: tuple[Mapping[str, Any], ...]
@@ -103,6 +109,7 @@ class Step:
     loss: float | None = None
     x: Array | None = None
     y: Array | None = None
+    masks: Mapping[str, Array] = field(default_factory=dict)
 
     @staticmethod
     def from_dict(record: Mapping[str, Any]) -> Step:
@@ -142,7 +149,9 @@ class Recording:
 
     def _write(self, message: Mapping[str, Any]) -> None:
         if self.file is not None:
-            self.file.write(wire.pack(dict(message)))  # at once: a kill leaves whole messages
+            body = wire.pack(dict(message))
+            # At once, so that a kill leaves whole messages.
+            self.file.write(zlib.crc32(body).to_bytes(_SUM, "little") + body)
             self.file.flush()
 
 
@@ -153,30 +162,35 @@ def load(path: Path) -> Recording:
     except OSError as error:
         raise RecordingError(f"{path}: {error.strerror}") from error
     recording = Recording()
-    at = 0
-
-    def source(count: int) -> bytes:
-        nonlocal at
-        at += count
-        return content[at - count : at]
-
+    messages = _messages(content)
     try:
-        first = wire.read(source)
+        first = next(messages, None)
+        if first is None:
+            raise RecordingError(f"{path} is empty")
         if not isinstance(first, dict) or first.get("parity") != "watch":
             raise RecordingError(f"{path} is not a recording of parity.watch")
         if first["format"] != FORMAT:
             raise RecordingError(f"{path} has format {first['format']!r}, expected {FORMAT}")
         recording.header = Header.from_dict(first["header"])
-        while at < len(content):
-            _take(recording, wire.read(source))
-    except EOFError as error:
-        raise RecordingError(f"{path} is empty") from error
-    except wire.WireError as error:
+        for message in messages:
+            _take(recording, message)
+    except (wire.WireError, EOFError) as error:
         where = f"after {len(recording.steps)} whole steps" if recording.header else "at its start"
         raise RecordingError(f"{path} is damaged or cut off {where}: {error}") from error
     except (TypeError, KeyError, AttributeError) as error:
         raise RecordingError(f"{path} is not a recording: {error}") from error
     return recording
+
+
+def _messages(content: bytes) -> Iterator[Any]:
+    """Yield the messages of a file. Raises WireError, EOFError."""
+    source = io.BytesIO(content)
+    while told := source.read(_SUM):
+        start = source.tell()
+        message = wire.read(source.read)
+        if zlib.crc32(content[start : source.tell()]) != int.from_bytes(told, "little"):
+            raise wire.WireError("the checksum is another")
+        yield message
 
 
 def _take(recording: Recording, message: Mapping[str, Any]) -> None:

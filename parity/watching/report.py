@@ -69,7 +69,8 @@ def _title(recording: Recording) -> str:
     versions = ", ".join(f"{name} {number}" for name, number in header.versions.items())
     sampled = [p.name for p in header.parameters if p.places is not None]
     some = f", of {named(sampled)} a sample of the elements" if sampled else ""
-    return f"{header.optimizer} ({versions}): {count} step{'s' * (count != 1)} recorded{some}"
+    who = f"{header.optimizer} ({versions})" if versions else header.optimizer
+    return f"{who}: {count} step{'s' * (count != 1)} recorded{some}"
 
 
 def _said(name: str, judged: Judged) -> str:

@@ -40,6 +40,10 @@ def perceptron() -> nn.Module:
     return nn.Sequential(nn.Linear(64, 16), nn.ReLU(), nn.Linear(16, 10))
 
 
+def dropping() -> nn.Module:
+    return nn.Sequential(nn.Linear(64, 16), nn.Tanh(), nn.Dropout(0.3), nn.Linear(16, 10))
+
+
 @dataclass
 class Loop:
     """The usual loop on the digits, with places where it can be done wrongly."""
@@ -122,6 +126,7 @@ HEALTHY = {
         optimizer=lambda m: optim.SGD(m.parameters(), lr=0.1, momentum=0.9, nesterov=True)
     ),
     "healthy with decay on weights": Loop(optimizer=apart),
+    "healthy with dropout": Loop(model=dropping),
 }
 MISTAKES = {
     "decay on biases": Loop(optimizer=lambda m: optim.AdamW(m.parameters())),
@@ -141,7 +146,7 @@ def main() -> None:
     told = {}
     for kind in (perceptron, Convolution):
         for name, loop in {**HEALTHY, **MISTAKES}.items():
-            loop.model = kind
+            loop.model = kind if loop.model in (perceptron, Convolution) else loop.model
             trace, weights = loop.run()
             _, plain = loop.run(watched=False)
             report = trace.judge()

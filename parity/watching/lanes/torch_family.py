@@ -38,21 +38,26 @@ class Family:
         self.described = _described(model, loss, names)
         self._inputs: list[Any] = []
         self._targets: list[tuple[Any, Any]] = []
+        self._dropout = _dropout(model) if self.described is not None else {}
+        self._masks: dict[str, Any] = {}
 
     def hooks(self) -> Iterator[Any]:
         """Register a hook on model and loss; yield the handles."""
         if self.described is not None:
             yield self.model.register_forward_hook(self._passed)
             yield self.loss.register_forward_hook(self._lost)
+            for layer, module in self._dropout.items():
+                yield module.register_forward_hook(self._dropped(layer))
 
     def taken(self) -> dict[str, Any]:
         """Return batch and loss since the last call, if there was one forward pass."""
         inputs, targets = self._inputs, self._targets
+        masks, self._masks = self._masks, {}
         self._inputs, self._targets = [], []
         if len(inputs) != 1 or len(targets) != 1:
             return {}
         y, value = targets[0]
-        return {"x": inputs[0], "y": y, "loss": value}
+        return {"x": inputs[0], "y": y, "loss": value, "masks": masks}
 
     def _passed(self, module: nn.Module, args: tuple[Any, ...], output: Tensor) -> None:
         if output.requires_grad and len(args) == 1:
@@ -63,6 +68,26 @@ class Family:
             self._targets.append(
                 (np.array(args[1].detach().cpu().numpy()), float(output.detach().sum()))
             )
+
+    def _dropped(self, layer: str) -> Any:
+        def hook(module: nn.Dropout, args: tuple[Any, ...], output: Tensor) -> None:
+            # Where the input was zero the output does not say, and it makes no difference.
+            kept = (output.detach() != 0).cpu().numpy()
+            factor = 1 / (1 - module.p) if module.training and module.p < 1 else 1.0
+            self._masks[layer] = np.where(kept, factor, 0.0)
+
+        return hook
+
+
+def _dropout(model: nn.Module) -> dict[str, nn.Dropout]:
+    """Return each module of dropout by the layer whose output it changes."""
+    found: dict[str, nn.Dropout] = {}
+    layers = 0
+    for module in _flat(model):
+        layers += type(module) is nn.Linear
+        if type(module) is nn.Dropout:
+            found[f"layer{layers - 1}"] = module
+    return found
 
 
 def _described(model: nn.Module, loss: Any, names: Mapping[int, str]) -> dict[str, Any] | None:
@@ -87,6 +112,8 @@ def _layers(model: nn.Module, names: Mapping[int, str]) -> list[tuple[nn.Linear,
         activation = _activation(module)
         if type(module) is nn.Linear:
             layers.append((module, "linear"))
+        elif type(module) is nn.Dropout and layers and not module.inplace:
+            continue
         elif activation is None or not layers or layers[-1][1] != "linear":
             return None
         else:

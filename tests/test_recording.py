@@ -1,0 +1,183 @@
+"""A recording is judged as far as it goes, and a file that is none is refused with a sentence."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import parity
+from parity.cli import main
+from parity.lanes import wire
+from parity.watching.recording import RecordingError, load, places
+from parity.watching.report import judge
+
+RATE = 0.25
+X = np.arange(12.0).reshape(6, 2) / 8
+Y = X @ np.array([[1.5], [-2.0]]) + 0.5
+MODEL = parity.Model((parity.Layer(1),), parity.Loss("squared_error", "half_mean"))
+
+
+def train(steps: int, *, rate: float = RATE, file: Path | None = None, error: bool = False) -> Any:
+    """Train a linear regression by hand, watched; return the trace."""
+    w, b = np.zeros((2, 1)), np.zeros(1)
+    tensors = {"w": w, "b": b}
+    with parity.watch(tensors, parity.promise("sgd", lr=RATE), MODEL, file=file) as trace:
+        for _ in range(steps):
+            gap = X @ w + b - Y
+            gradients = {"w": X.T @ gap / 6, "b": gap.mean(0)}
+            w -= rate * gradients["w"]
+            b -= rate * gradients["b"]
+            trace.step(gradients, loss=float(np.mean(gap**2) / 2), x=X, y=Y)
+        if error:
+            raise OverflowError("too far")
+    return trace
+
+
+def message(content: Any) -> bytes:
+    body = wire.pack(content)
+    return zlib.crc32(body).to_bytes(4, "little") + body
+
+
+def test_a_loop_by_hand_is_followed() -> None:
+    report = train(5).judge()
+    assert report.ok
+    assert [(name, judged.elements) for name, judged in report.stages] == [
+        ("loss and gradients", 20),
+        ("updates", 15),
+    ]
+
+
+def test_another_rate_than_promised_is_named() -> None:
+    (finding,) = train(5, rate=0.125).judge().findings
+    assert finding.kind == "update"
+    assert finding.sentence.endswith("lr=0.125 is in effect, not 0.25")
+
+
+def test_a_file_says_what_the_trace_says(tmp_path: Path) -> None:
+    trace = train(5, file=tmp_path / "run.parity")
+    assert str(judge(load(tmp_path / "run.parity"))) == str(trace.judge())
+
+
+def test_the_command_judges_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    train(3, file=tmp_path / "good")
+    assert main(["judge", str(tmp_path / "good")]) == 0
+    assert "updates as promised: 9 judged" in capsys.readouterr().out
+    train(3, rate=0.125, file=tmp_path / "bad")
+    assert main(["judge", str(tmp_path / "bad")]) == 1
+    assert "lr=0.125 is in effect, not 0.25" in capsys.readouterr().out
+
+
+def test_a_run_that_fails_is_judged_up_to_there(tmp_path: Path) -> None:
+    with pytest.raises(OverflowError):
+        train(4, file=tmp_path / "run", error=True)
+    report = judge(load(tmp_path / "run"))
+    assert "4 steps recorded" in report.title
+    assert "the run ended with OverflowError: too far" in report.notes
+
+
+def test_a_run_that_is_killed_is_judged_up_to_there(tmp_path: Path) -> None:
+    program = f"""
+import os, signal, sys
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+import test_recording, parity
+step = parity.watching.Watched.step
+def counted(trace, gradients, **told):
+    step(trace, gradients, **told)
+    if len(trace.recording.steps) == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+parity.watching.Watched.step = counted
+test_recording.train(9, file={str(tmp_path / "run")!r})
+"""
+    done = subprocess.run([sys.executable, "-c", "import parity.watching" + program], check=False)
+    assert done.returncode < 0
+    report = judge(load(tmp_path / "run"))
+    assert report.ok
+    assert "3 steps recorded" in report.title
+    assert "the run did not come to its end: the recording stops here" in report.notes
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.99])
+def test_a_file_that_was_cut_off_is_refused(tmp_path: Path, share: float) -> None:
+    train(5, file=tmp_path / "run")
+    content = (tmp_path / "run").read_bytes()
+    (tmp_path / "run").write_bytes(content[: int(share * len(content))])
+    with pytest.raises(RecordingError, match="run is damaged or cut off"):
+        load(tmp_path / "run")
+
+
+def test_no_damage_ends_in_anything_but_a_sentence(tmp_path: Path) -> None:
+    train(3, file=tmp_path / "run")
+    content = bytearray((tmp_path / "run").read_bytes())
+    random = np.random.default_rng(0)
+    for _ in range(300):
+        damaged = bytearray(content)
+        damaged[random.integers(len(content))] = random.integers(256)
+        (tmp_path / "run").write_bytes(damaged)
+        if damaged != content:
+            with pytest.raises(RecordingError, match=r"run (is|has) "):
+                load(tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "is empty"),
+        (b"\x80\x04\x95 a pickle of somebody else's", "is damaged or cut off at its start"),
+        (message({"trace": 1}), "is not a recording of parity.watch"),
+        (message([1]), "is not a recording of parity.watch"),
+        (message({"parity": "watch", "format": 7}), "has format 7, expected 1"),
+        (message({"parity": "watch", "format": 1, "header": {}}), "is not a recording"),
+    ],
+)
+def test_another_file_is_refused(
+    tmp_path: Path, content: bytes, says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_bytes(content)
+    with pytest.raises(RecordingError, match=says):
+        load(tmp_path / "file")
+    with pytest.raises(SystemExit) as stopped:
+        main(["judge", str(tmp_path / "file")])
+    assert stopped.value.code == 2
+    assert says in capsys.readouterr().err
+
+
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RecordingError, match="No such file"):
+        load(tmp_path / "file")
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (lambda: parity.promise("sdg", lr=1), "expected one of sgd, adam, .*, got 'sdg'"),
+        (lambda: parity.promise("sgd", rate=1), "sgd: expected arguments of lr, .*, got 'rate'"),
+        (lambda: parity.promise("sgd"), "sgd: lr is missing"),
+        (lambda: parity.watch(3).__enter__(), "expected something of torch, .*, got int: 3"),
+        (
+            lambda: parity.watch({}, parity.promise("sgd", lr=1)).__enter__().step({"w": 1}),
+            r"gradients: expected some of \[\], got \['w'\]",
+        ),
+    ],
+)
+def test_misuse_shows_the_value_and_the_choices(call: Any, says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        call()
+
+
+def test_of_large_tensors_both_ends_are_recorded() -> None:
+    assert places(4096) is None
+    found = places(10**6)
+    assert found is not None
+    assert found.size <= 4096
+    assert {0, 63, 10**6 - 64, 10**6 - 1} <= set(found.tolist())
+
+
+def test_parity_has_nothing_else() -> None:
+    with pytest.raises(AttributeError, match="module 'parity' has no attribute 'wacht'"):
+        _ = parity.wacht
