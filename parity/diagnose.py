@@ -312,15 +312,43 @@ def worst(changes: tuple[Change, ...], case: Case, trace: Trace, dials: Dials) -
 def readings(
     case: Case, trace: Trace, dials: Dials, changes: Iterable[Change]
 ) -> dict[Change, float]:
-    """Return the worst score of state and weights under each change that expects anything else."""
+    """Return the worst score of state and weights under each change that expects anything else.
+
+    What lies within the bounds of both is not anything else. Where a change expects no number and
+    a number was seen, the score is infinite.
+    """
     part = "optimizer" if trace.gradients else ""
     search, found = _Search(case, trace, dials, part, CHANGES), {}
     for change in changes:
         expected = search.expected((change,))
-        if expected is not None and not _same(expected, search.base):
-            scored = search.scored(expected).values()
-            found[change] = max(float(score.max(initial=0.0)) for score, _ in scored)
+        if expected is None or _alike(expected, search.base):
+            continue
+        scored = search.scored(expected).values()
+        score = max(float(score.max(initial=0.0)) for score, _ in scored)
+        found[change] = math.inf if _no_number(expected, trace) else score
     return found
+
+
+def _alike(one: Expected, other: Expected) -> bool:
+    """Return whether no run can refute one of two expectations and not the other."""
+    with np.errstate(all="ignore"):
+        return all(
+            bool(np.all(_near(a, b) | (np.isnan(a.value) & np.isnan(b.value))))
+            for a, b in zip(_values(one), _values(other), strict=True)
+        )
+
+
+def _near(one: Bounded, other: Bounded) -> Array:
+    near: Array = np.abs(one.value - other.value) <= one.error + other.error
+    return near
+
+
+def _no_number(expected: Expected, trace: Trace) -> bool:
+    return any(
+        bool((np.isnan(wanted.value) & np.isfinite(seen)).any())
+        for stage, _, seen, wanted, _ in pairs(trace, expected)
+        if stage in (Stage.STATE, Stage.UPDATE)
+    )
 
 
 def _simulated(changes: tuple[Change, ...], case: Case, dials: Dials) -> Trace | None:

@@ -142,7 +142,9 @@ def _runs(harness: Harness, lane: Lane, optimizer: str) -> Runs:
     cases = []
     for problem in PROBLEMS:
         drawn = generated(problem, optimizer, (dtype,), WITNESS, harness.seed)
-        cases += [case for case in drawn if lane.lacks(case) is None and case.steps > 2][:CASES]
+        able = [case for case in drawn if lane.lacks(case) is None and case.steps > 2]
+        cases += able[:CASES]
+        cases += [zeros for case in able if (zeros := _zero_sum(case)) is not None][:1]
     traces, error = [], ""
     for result in harness.run(lane, cases):
         if result.trace is None:
@@ -150,6 +152,19 @@ def _runs(harness: Harness, lane: Lane, optimizer: str) -> Runs:
         else:
             traces.append((result.case, result.trace))
     return Runs(lane, optimizer, dtype, traces, error)
+
+
+def _zero_sum(case: Case) -> Case | None:
+    """Return the case with a feature that is always zero, and eps too: what is 0 / 0 there?"""
+    given = case.optimizer.arguments
+    if case.optimizer.name != "adagrad" or not {"eps", "initial_accumulator"} <= set(given):
+        return None
+    x = case.x.copy()
+    x[:, 0] = 0.0
+    arguments = {**given, "eps": 0.0, "initial_accumulator": 0.0, "weight_decay": 0.0}
+    kept = {name: value for name, value in arguments.items() if name in given}
+    optimizer = replace(case.optimizer, arguments=kept)
+    return replace(case, x=x, optimizer=optimizer, loss=replace(case.loss, l2=0.0))
 
 
 def _fingerprint(harness: Harness, runs: Runs) -> Fingerprint:
