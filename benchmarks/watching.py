@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from itertools import pairwise
 from statistics import median
 
 import torch
@@ -38,7 +39,7 @@ def main() -> None:
 
 def model() -> nn.Sequential:
     layers: list[nn.Module] = []
-    for inputs, units in zip(SIZES, SIZES[1:], strict=False):
+    for inputs, units in pairwise(SIZES):
         layers += [nn.Linear(inputs, units), nn.ReLU()]
     return nn.Sequential(*layers[:-1])
 
