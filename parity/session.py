@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from parity import records
+from parity.arguments.framework import FRAMEWORKS
 from parity.case import OPTIMIZERS, Case, CaseError, Optimizer
 from parity.datasets import REAL, article_cases, real_case
 from parity.known import CLAIMS, Claim, in_force
@@ -124,6 +125,7 @@ class Session:
             "test_lockstep": self._lockstep_rows,
             "test_dataset": self._dataset_rows,
             "test_claim": self._claim_rows,
+            "test_arguments": self._argument_rows,
         }
         return [row for lane in self.lanes for row in find[check](lane)]
 
@@ -252,6 +254,16 @@ class Session:
         return [
             Row({"lane": lane, "claim": claim}, _numbered(names, number))
             for number, claim in enumerate(mine)
+        ]
+
+    def _argument_rows(self, lane: Lane) -> list[Row]:
+        """Return the frameworks whose arguments are audited with this lane, each with one."""
+        if self.profile.brief:
+            return []
+        return [
+            Row({"lane": lane, "framework": name}, f"{lane.name}-{name}")
+            for name, source in FRAMEWORKS.items()
+            if source.audited_with(self.lanes) is lane
         ]
 
     def _witness(self, claim: Claim) -> Lane | None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import logging
+import re
 import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +15,22 @@ import numpy as np
 import pytest
 
 from parity.arguments import add_options, audit, problem
-from parity.arguments.audit import AuditError, Record, Source, run
-from parity.arguments.claim import Known, stale, unknown
+from parity.arguments.audit import run
+from parity.arguments.claim import Known, both, stale, unknown
+from parity.arguments.framework import FRAMEWORKS, AuditError, Source
 from parity.arguments.outcome import Channel, Effect, Outcome, Trial
-from parity.arguments.printing import lines, markdown
+from parity.arguments.page import markdown
+from parity.arguments.printing import lines
+from parity.arguments.record import Record
 from parity.arguments.target import Call, Run, Target
 from parity.arguments.trials import trials
 from parity.arguments.values import FALSY, VALUES, neutral, values_for
 from parity.case import OPTIMIZERS
+from parity.checks import test_arguments as check
 from parity.compare import Status
+from parity.lanes import Lane, installed
 from parity.optimizers import RULES
+from parity.session import Session
 
 DOC = """An optimizer.
 
@@ -182,6 +190,49 @@ def test_an_attribute_that_is_there_under_a_foreign_name_is_set_and_not_called_u
 NAMES = ("lr", "wd")
 
 
+def stepped(call: Call) -> Run:
+    """Train six steps: `soon` acts from the first on, `late` from the fifth."""
+    given = call.arguments
+    steps = np.full(call.steps or 6, given.get("soon", 0.1)) + given.get("base", 0.0)
+    steps[4:] += given.get("late", 0.0)
+    TRAINED.append(len(steps))
+    return Run({"w": np.cumsum(np.append(1.0, steps))})
+
+
+TRAINED: list[int] = []
+STEPPED = Target(
+    "lib.Stepped",
+    {"soon": 0.1, "late": 0.0, "base": 0.0},
+    stepped,
+    trials=("pair",),
+    values={"soon": (0.3,), "late": (0.5,), "base": (0.2,)},
+    early=2,
+)
+
+
+def test_a_pair_is_trained_to_the_end_only_where_the_first_steps_do_not_tell() -> None:
+    TRAINED.clear()
+    early = found(STEPPED)
+    begun, whole = TRAINED.count(2), TRAINED.count(6)
+    TRAINED.clear()
+    assert early == found(replace(STEPPED, early=None))
+    assert begun
+    assert whole < TRAINED.count(6)
+
+
+def test_what_differs_after_the_first_steps_is_found() -> None:
+    assert found(STEPPED)["pair", "late", "", "soon"][0] is Effect.EFFECTIVE
+
+
+def test_a_brief_audit_tries_one_value_of_each_argument_and_no_oracle() -> None:
+    def judge(call: Call, run: Run) -> Status:
+        raise AssertionError("the oracle was asked")
+
+    target = replace(TARGET, judge=judge, trials=("argument",))
+    tried = [trial.argument for trial, work in trials(target, (), brief=True) if work()]
+    assert tried == ["lr", "rate", "mix", "on", "top", "fast", "n"]
+
+
 @pytest.mark.parametrize("name", sorted(VALUES))
 def test_no_value_is_the_default(name: str) -> None:
     for default in (*VALUES[name], *FALSY):
@@ -231,6 +282,41 @@ def test_a_row_is_stale_when_its_trials_ran_and_none_was_ignored() -> None:
     assert stale([outcome(Effect.REFUSED)], [ROW]) == [ROW]
     assert stale([outcome(Effect.REFUSED), outcome(target="a.C")], [ROW]) == []
     assert stale([outcome(Effect.REFUSED, target="c.D")], [ROW]) == []
+
+
+def test_a_row_names_several_by_a_bar_and_leaves_out_what_it_excepts() -> None:
+    row = Known("c.*|a.*", "*", "pair|spelling", "renamed", "the source", but="rate|lr")
+    assert not row.about(outcome())
+    assert replace(row, but="l").about(outcome())
+    assert not replace(row, but="", kind="pair").about(outcome())
+    assert both("Model.fit") == "keras.Model.fit|tf_keras.Model.fit"
+
+
+def test_a_row_that_says_what_is_expected_stands_first_unless_something_was_said() -> None:
+    trial = Trial("torch.optim.Rprop", "assigned group late", "lr", "0.7")
+    row = "| assigned group late | lr | torch.optim.Rprop |  | a scheduler, or a rate set by hand"
+    silent = Outcome("torch", "torch 1", trial, Effect.IGNORED)
+    assert row in markdown([silent])
+    assert row not in markdown([replace(silent, channel=Channel.LOG, said="lr is not used")])
+    assert row not in markdown([replace(silent, effect=Effect.EFFECTIVE)])
+
+
+def test_the_meanings_of_a_name_are_told_apart_by_framework() -> None:
+    ignored = outcome(target="a.optimizers.B")
+    refused = outcome(Effect.REFUSED, target="b.optimizers.B")
+    page = markdown([ignored, refused, outcome(Effect.REFUSED, target="b.losses.C")])
+    assert "| lr | a.optimizers | ignored 1 |\n| lr | b.optimizers | refused 1 |\n" in page
+    assert "b.losses" not in page.partition("## Ignored and silent")[0]
+
+
+def test_targets_are_shared_out_long_ones_first_and_where_most_is_left() -> None:
+    offered = {"one": {"one.A": ["x"], "one.B": ["x", "y"], "one.C": []}, "two": {"two.A": ["x"]}}
+    work = audit._Work(offered, {"one": "1", "two": "2"}, Record(), (), (), False, None)
+    assert work.take("") == ("one", "one.B")
+    assert work.take("") == ("two", "two.A")
+    assert work.take("two") == ("one", "one.A")
+    assert work.take("one") == ("one", "one.C")
+    assert work.take("one") is None
 
 
 def test_ignored_and_silent_comes_first_and_what_is_alike_is_one_line() -> None:
@@ -286,7 +372,7 @@ def test_a_crash_is_an_outcome_and_a_second_audit_goes_on(tmp_path: Path) -> Non
     asked: list[str] = []
     again = run(["crashing"], Record(path), progress=lambda *step: asked.append(step[1]))
     assert again == first
-    assert asked == ["bad.One", "bad.Two", ""]
+    assert asked == [""]  # there was nothing left to do
     assert path.stat().st_size == size + len('{"cut o')
 
 
@@ -310,3 +396,201 @@ def test_the_options_name_frameworks_classes_and_the_file() -> None:
         ["SGD"],
         Path("a.jsonl"),
     )
+
+
+# The check of `pytest parity`
+
+
+def rows(folder: Path, lanes: str | None = None, **given: Any) -> list[str]:
+    return [row.id for row in Session(lanes=lanes, folder=folder, **given).rows("test_arguments")]
+
+
+@pytest.mark.parametrize(
+    ("lanes", "expected"),
+    [
+        ("torch:compile,torch", ["torch-torch"]),
+        ("torch:compile", ["torch:compile-torch"]),
+        ("keras@jax,keras@tensorflow", ["keras@tensorflow-keras"]),
+        ("numpy32,tensorflow", []),
+        (str(Path(__file__).with_name("lanes") / "example.py"), []),
+    ],
+)
+def test_a_framework_is_audited_once_where_one_of_its_lanes_is_chosen(
+    tmp_path: Path, lanes: str, expected: list[str]
+) -> None:
+    assert rows(tmp_path, lanes) == expected
+
+
+def test_arguments_are_left_out_of_a_quick_run(tmp_path: Path) -> None:
+    assert rows(tmp_path, "torch", profile="quick") == []
+
+
+@pytest.fixture
+def lane() -> Lane:
+    return FRAMEWORKS["torch"].needs
+
+
+def told(monkeypatch: pytest.MonkeyPatch, *outcomes: Outcome) -> None:
+    monkeypatch.setattr(audit, "audit_framework", lambda _: list(outcomes))
+
+
+def test_the_check_fails_with_what_is_ignored_and_not_known(
+    monkeypatch: pytest.MonkeyPatch, lane: Lane
+) -> None:
+    new = Outcome(
+        "torch", "torch 9", Trial("torch.optim.SGD", "argument", "x", "3"), Effect.IGNORED
+    )
+    told(monkeypatch, new)
+    with pytest.raises(pytest.fail.Exception) as failure:
+        check.test_arguments(lane, "torch")
+    assert str(failure.value).splitlines() == [
+        "torch: 1 ignored arguments that parity/arguments/known does not name, "
+        "0 that it names and that are not ignored any more",
+        "  torch.optim.SGD(x=3) trains as without it; nothing is said (torch 9)",
+        "  again:  parity audit --frameworks=torch",
+    ]
+
+
+def test_the_check_fails_where_a_claim_is_no_longer_true(
+    monkeypatch: pytest.MonkeyPatch, lane: Lane
+) -> None:
+    trial = Trial("keras.optimizers.SGD", "spelling", "decay", "0.4")
+    told(monkeypatch, Outcome("keras", "keras 9", trial, Effect.EFFECTIVE))
+    with pytest.raises(pytest.fail.Exception, match=r"no longer true: keras\.optimizers.*decay"):
+        check.test_arguments(lane, "keras")
+
+
+def test_the_check_passes_with_what_is_known(monkeypatch: pytest.MonkeyPatch, lane: Lane) -> None:
+    trial = Trial("keras.optimizers.SGD", "spelling", "decay", "0.4")
+    told(monkeypatch, Outcome("keras", "keras 9", trial, Effect.IGNORED))
+    check.test_arguments(lane, "keras")
+
+
+def test_the_check_is_skipped_where_the_framework_is_missing(
+    monkeypatch: pytest.MonkeyPatch, lane: Lane
+) -> None:
+    monkeypatch.setattr(installed, "missing", lambda _: "torch is not installed (pip ...)")
+    with pytest.raises(pytest.skip.Exception, match="torch is not installed"):
+        check.test_arguments(lane, "torch")
+
+
+# The report
+
+
+REPORT = Path(__file__).parents[1] / "reports" / "arguments.md"
+
+
+def report(title: str) -> list[tuple[str, ...]]:
+    """Return the rows of the report's table under `title`."""
+    section = REPORT.read_text("utf-8").partition(f"\n## {title}")[2].partition("\n## ")[0]
+    lines = [line for line in section.splitlines() if line.startswith("| ")][2:]
+    return [tuple(re.split(r" ?(?<!\\)\| ?", line)[1:-1]) for line in lines]
+
+
+# What people lose training to: the trial, the argument, one of the targets, what it stands beside.
+SEEN = {
+    "a rate by its old name": ("spelling", "lr=", "tf_keras.optimizers.Adadelta", ""),
+    "a rate by its old name, in the one legacy optimizer that does not read it": (
+        *("spelling", "lr=", "tf_keras.optimizers.legacy.Ftrl", ""),
+    ),
+    "a rate beyond the cap, torch": ("values", "lr=20.0", "torch.optim.Adafactor", "lr=2.0"),
+    "a rate beyond the cap, Keras": (
+        *("values", "learning_rate=20.0", "keras.optimizers.Adafactor", "learning_rate=2.0"),
+    ),
+    "a warm-up without its target": (
+        *("argument", "warmup_steps=4", "keras.optimizers.schedules.CosineDecay", ""),
+    ),
+    "a warm-up without its target, tf_keras": (
+        *("argument", "warmup_steps=4", "tf_keras.optimizers.schedules.CosineDecay", ""),
+    ),
+    "the loss scale of an optimizer that another holds": (
+        *("argument", "loss_scale_factor=", "keras.optimizers.MultiOptimizer(SGD)", ""),
+    ),
+    "a decaying rate by its old name": ("spelling", "decay=", "keras.optimizers.Adadelta", ""),
+    "dampening without momentum": ("argument", "dampening=0.4", "torch.optim.SGD", ""),
+    "the rate beside OneCycleLR": ("setting", "lr=", "torch.optim.Adam", "OneCycleLR"),
+    "the rate beside CyclicLR": ("setting", "lr=", "torch.optim.Adam", "CyclicLR"),
+    "the momentum beside OneCycleLR": ("setting", "momentum=", "torch.optim.SGD", "OneCycleLR"),
+    "the momentum beside CyclicLR": ("setting", "momentum=", "torch.optim.SGD", "CyclicLR"),
+    "the first beta beside OneCycleLR": (
+        *("setting", "betas=(0.6, 0.999)", "torch.optim.Adam", "OneCycleLR"),
+    ),
+    "a decay to nothing": ("zero", "decay_rate=0", "optax.exponential_decay", ""),
+    "no steps of transition": ("zero", "transition_steps=0", "optax.linear_schedule", ""),
+    "no steps of decay": ("zero", "transition_steps=0", "optax.exponential_decay", ""),
+    "the weight of a class that stands beside others": (
+        *("setting", "class_weight=", "keras.Model.fit", "several labels a row"),
+    ),
+    "a reduction beside size_average": ("pair", "reduction", "torch.nn.BCELoss", "size_average"),
+    "a negative index beside probabilities": (
+        *("setting", "ignore_index=-1", "torch.nn.CrossEntropyLoss", "probabilities"),
+    ),
+    "the batch size of a dataset": ("setting", "batch_size=", "keras.Model.fit", "a dataset"),
+    "the batch size of a dataset, tf_keras": (
+        *("setting", "batch_size=", "tf_keras.Model.fit", "a dataset"),
+    ),
+    "the order of a dataset": ("setting", "shuffle=", "keras.Model.fit", "a dataset"),
+    "the order of a dataset, tf_keras": ("setting", "shuffle=", "tf_keras.Model.fit", "a dataset"),
+    "weights of classes by text": ("argument", "class_weight={'0'", "keras.Model.fit", ""),
+    "weights of classes that do not exist": ("argument", "class_weight={7", "keras.Model.fit", ""),
+    "a regularizer set on a layer that is built": (
+        *("assigned", "kernel_regularizer=", "keras.layers.Dense", ""),
+    ),
+    "a constraint set on a layer that is built": (
+        *("assigned", "kernel_constraint=", "keras.layers.Dense", ""),
+    ),
+    "a loss set on a compiled model": ("assigned", "loss='mae'", "keras.Model.compile", ""),
+    "rows split off beside other validation data": (
+        *("pair", "validation_split", "keras.Model.fit", "validation_data"),
+    ),
+    "a function of the step": (
+        *("schedule", "learning_rate=lambda", "keras.optimizers.Adadelta", ""),
+    ),
+}
+
+
+@pytest.mark.parametrize("what", SEEN)
+def test_the_report_shows(what: str) -> None:
+    kind, argument, target, beside = SEEN[what]
+    titles = ("Ignored and silent", "Ignored, and said so", "Inert")
+    every = [row for title in titles for row in report(title)]
+    assert [
+        row
+        for row in every
+        if (row[0], row[3]) == (kind, beside)
+        and argument in row[1]
+        and re.search(rf"{re.escape(target)}(,| and |$)", row[2])
+    ]
+
+
+def test_the_report_shows_that_a_name_of_a_group_is_not_looked_at() -> None:
+    names = {
+        row[1] for row in report("The ones that cost the most") if row[0] == "unknown group key"
+    }
+    assert names == {"learning_rate, momntum, wd"}
+
+
+def test_the_report_shows_the_four_meanings_of_decay() -> None:
+    meanings = {row[1]: row[2] for row in report("One name, several meanings") if row[0] == "decay"}
+    assert meanings["keras.optimizers"].startswith("ignored")
+    assert meanings["tf_keras.optimizers"].startswith("refused")
+    assert meanings["tf_keras.optimizers.legacy"].startswith("effective")
+    assert meanings["torch.optim"].startswith("refused")
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        *("exclude_from_weight_decay", "optax.adadelta()", "optax.masked", "optax.chain"),
+        *("a second scheduler", "raw variables", "a frozen parameter", "without a loss"),
+        *("two inputs", "global_clipnorm"),
+    ],
+)
+def test_the_report_says_what_is_out_of_reach_and_why(what: str) -> None:
+    assert [why for name, why in report("Out of reach") if what in name and why]
+
+
+def test_the_report_begins_with_what_costs_the_most() -> None:
+    found = report("The ones that cost the most")
+    assert len(found) >= 30
+    assert all(expected and happens for *_, expected, happens in found)

@@ -49,7 +49,7 @@ def main(options: argparse.Namespace) -> int:
 
 
 def audit_framework(name: str) -> list[Outcome]:
-    """Return what single arguments and foreign spellings do in one framework, in a process."""
+    """Return what single arguments, a value each, and foreign spellings do in one framework."""
     from parity.arguments.audit import audit_framework
 
     return audit_framework(name)

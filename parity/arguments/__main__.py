@@ -1,8 +1,8 @@
 """What runs in a framework's own process: the audit of one target after another.
 
 A request is `{"names": [...]}`, answered by the targets and their arguments, or `{"target": name,
-"spellings": [...], "kinds": [...], "done": [key, ...]}`, answered by `{"trial": {...}}` before each
-trial, `{"outcome": {...}}` after it, and `{"end": true}` at last.
+"spellings": [...], "kinds": [...], "brief": false, "done": [key, ...]}`, answered by
+`{"trial": {...}}` before each trial, `{"outcome": {...}}` after it, and `{"end": true}` at last.
 """
 
 from __future__ import annotations
@@ -45,7 +45,9 @@ def main(module: str) -> int:
 
 def _outcomes(target: Target, request: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     done = set(request["done"])
-    for trial, work in trials(target, request["spellings"], request["kinds"]):
+    for trial, work in trials(
+        target, request["spellings"], request["kinds"], brief=request["brief"]
+    ):
         if trial.key in done:
             continue
         yield {"trial": asdict(trial)}

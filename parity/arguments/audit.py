@@ -1,190 +1,23 @@
-"""The audit of frameworks, each in a process of its own; outcomes go to a file as they come."""
+"""The audit: every framework's targets, shared out to a few processes, the long ones first."""
 
 from __future__ import annotations
 
-import json
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from pathlib import Path
 from threading import Lock
-from typing import Any
 
-from parity.arguments.outcome import Effect, Outcome, Trial
+from parity.arguments.framework import FRAMEWORKS, AuditError, Framework
+from parity.arguments.outcome import Outcome
+from parity.arguments.record import Record
 from parity.arguments.values import OLD_SPELLINGS
-from parity.lanes.catalog import LANES
-from parity.lanes.installed import missing, versions
-from parity.lanes.pipe import Failure, Lost, Process
-from parity.lanes.process import _environment
 
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A lane with the needs of a framework, the packages whose upgrade starts its audit anew.
-
-    `module` (a name, or the path of a Python file) has `targets() -> list[Target]`.
-    """
-
-    lane: str
-    packages: tuple[str, ...]
-    module: str
-
-
-_LANES = "parity.arguments.lanes"
-FRAMEWORKS: Mapping[str, Source] = {
-    "keras": Source("keras@tensorflow", ("keras", "tensorflow"), f"{_LANES}.keras"),
-    "tf_keras": Source("tf_keras", ("tf_keras", "tensorflow"), f"{_LANES}.tf_keras"),
-    "optax": Source("jax", ("optax", "jax"), f"{_LANES}.optax"),
-    "torch": Source("torch", ("torch",), f"{_LANES}.torch"),
-}  # the slowest first
 QUICK = ("argument", "spelling")
-_ENVIRONMENT = {
-    "JAX_ENABLE_X64": "1",
-    "TF_NUM_INTEROP_THREADS": "1",
-    "TF_NUM_INTRAOP_THREADS": "1",
-    "OMP_NUM_THREADS": "1",
-}
-PATIENCE = 600.0  # seconds for a start, or for a trial with all that it is tried beside
-_AT_ONCE = 2  # frameworks side by side
+_NO_OPTIMIZER = (".losses", ".nn.", ".Model", ".layers")
+_AT_ONCE = 2  # processes side by side
 
 Progress = Callable[[str, str, int, int], None]  # framework, target, targets done, of how many
-
-
-class AuditError(ValueError):
-    """A framework that cannot be audited."""
-
-
-@dataclass
-class Record:
-    """The outcomes so far, in memory and as lines of a file; a second audit goes on from there."""
-
-    path: Path | None = None
-    outcomes: list[Outcome] = field(default_factory=list)
-    ended: set[str] = field(default_factory=set)
-    _lock: Lock = field(default_factory=Lock)
-
-    def __post_init__(self) -> None:
-        if self.path is None:
-            return
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        if self.path.exists():
-            for line in self.path.read_text("utf-8").splitlines():
-                self._read(line)
-
-    def add(self, outcome: Outcome) -> None:
-        """Keep an outcome."""
-        with self._lock:
-            self.outcomes.append(outcome)
-            self._write(outcome.to_json())
-
-    def end(self, name: str) -> None:
-        """Keep that a target is audited."""
-        with self._lock:
-            self.ended.add(name)
-            self._write(json.dumps({"ended": name}))
-
-    def _write(self, line: str) -> None:
-        if self.path is not None:
-            with self.path.open("a", encoding="utf-8") as file:
-                file.write(line + "\n")
-
-    def _read(self, line: str) -> None:
-
-        try:
-            record = json.loads(line)
-            if "ended" in record:
-                self.ended.add(record["ended"])
-            else:
-                self.outcomes.append(Outcome.from_dict(record))
-        except ValueError:
-            return  # the last line of an audit that was cut off
-
-
-class Framework:
-    """A framework in a process of its own, started again after a trial that ended it."""
-
-    def __init__(self, name: str) -> None:
-        source = FRAMEWORKS[name]
-        needed = next(lane for lane in LANES if lane.name == source.lane)
-        reason = missing(needed)
-        if reason:
-            raise AuditError(f"{name}: {reason}")
-        installed = versions()
-        self.name = name
-        self.versions = ", ".join(f"{p} {installed.get(p, '?')}" for p in source.packages)
-        self._command = [sys.executable, "-m", "parity.arguments", source.module]
-        self._environment = _environment({**needed.environment, **_ENVIRONMENT})
-        self._process: Process | None = None
-        self._stopped = False
-
-    def targets(self) -> dict[str, list[str]]:
-        """Return the targets with their arguments. Raises AuditError."""
-        try:
-            process = self._started()
-            process.send({"names": True})
-            found: dict[str, list[str]] = process.receive(PATIENCE)["targets"]
-        except Lost as lost:
-            raise AuditError(f"{self.name}: {lost.failure}") from lost
-        return found
-
-    def audit(
-        self, target: str, spellings: Sequence[str], kinds: Sequence[str], done: Sequence[str]
-    ) -> Iterator[Outcome]:
-        """Yield the outcomes of a target's trials but those `done`; a crash is one too."""
-        finished = list(done)
-        while True:
-            trial: Trial | None = None
-            try:
-                process = self._started()
-                process.send(
-                    {
-                        "target": target,
-                        "spellings": list(spellings),
-                        "kinds": list(kinds),
-                        "done": finished,
-                    }
-                )
-                while "end" not in (message := process.receive(PATIENCE)):
-                    if "trial" in message:
-                        trial = Trial(**message["trial"])
-                        finished.append(trial.key)
-                    else:
-                        found = {**message["outcome"], "framework": self.name}
-                        yield Outcome.from_dict({**found, "versions": self.versions})
-            except Lost as lost:
-                self.close()
-                if trial is None or self._stopped:
-                    raise AuditError(f"{self.name}: {target}: {lost.failure}") from lost
-                yield self._crashed(trial, lost.failure)
-                continue
-            return
-
-    def stop(self) -> None:
-        """End the process for good, in the middle of an audit too."""
-        self._stopped = True
-        self.close()
-
-    def close(self) -> None:
-        """End the process."""
-        process, self._process = self._process, None
-        if process is not None:
-            process.close()
-
-    def _crashed(self, trial: Trial, failure: Failure) -> Outcome:
-        why = f"{failure.kind}: {failure.reason}"
-        return Outcome(self.name, self.versions, trial, Effect.CRASHED, why)
-
-    def _started(self) -> Process:
-        if self._stopped:
-            raise Lost(Failure("crashed", "the audit was ended"))
-        if self._process is None or not self._process.alive:
-            self.close()
-            self._process = Process(self._command, self._environment)
-            message: dict[str, Any] = self._process.receive(PATIENCE)
-            if "ready" not in message:
-                raise Lost(Failure("import", message["error"], message.get("traceback", "")))
-        return self._process
+Offered = Mapping[str, Mapping[str, Sequence[str]]]  # each framework's targets, and their arguments
 
 
 def run(
@@ -193,83 +26,162 @@ def run(
     *,
     classes: Sequence[str] = (),
     kinds: Sequence[str] = (),
+    brief: bool = False,
+    at_once: int = _AT_ONCE,
     progress: Progress | None = None,
 ) -> list[Outcome]:
-    """Audit frameworks, two at a time; return the outcomes of their installed versions.
+    """Audit frameworks; return the outcomes of their installed versions, target by target.
 
     `classes`, if any, are parts of the names of the targets wanted, `kinds` the only trials wanted.
+    A brief audit tries one value of each argument. Raises AuditError.
     """
     unknown = sorted(set(names) - set(FRAMEWORKS))
     if unknown:
         raise AuditError(f"expected some of {', '.join(FRAMEWORKS)}, got {', '.join(unknown)}")
-    frameworks = [Framework(name) for name in FRAMEWORKS if name in names]
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
+    crew = _Crew([name for name in FRAMEWORKS if name in names])
+    with ThreadPoolExecutor(at_once) as pool:
         try:
-            offered = list(pool.map(Framework.targets, frameworks))
-            spellings = _spellings(offered)
-            parts = [
-                pool.submit(_audit, framework, found, spellings, record, classes, kinds, progress)
-                for framework, found in zip(frameworks, offered, strict=True)
-            ]
-            for part in parts:
+            offered = dict(zip(crew.names, pool.map(crew.targets, crew.names), strict=True))
+            work = _Work(offered, crew.versions, record, classes, kinds, brief, progress)
+            parts = [pool.submit(crew.audit, work) for _ in range(at_once)]
+            for part in wait(parts, return_when=FIRST_EXCEPTION).done:
                 part.result()
         finally:  # Ctrl-C included, which the pool would wait out
             pool.shutdown(wait=False, cancel_futures=True)
-            for framework in frameworks:
-                framework.stop()
-    current = {(framework.name, framework.versions) for framework in frameworks}
-    return [
-        outcome
-        for outcome in record.outcomes
-        if (outcome.framework, outcome.versions) in current
-        and _wanted(outcome.trial.target, classes)
-        and (not kinds or outcome.trial.kind in kinds)
-    ]
+            crew.stop()
+    return work.outcomes()
 
 
 def audit_framework(name: str) -> list[Outcome]:
-    """Return what single arguments and foreign spellings do in one framework."""
-    return run([name], Record(), kinds=QUICK)
+    """Return what single arguments, a value each, and foreign spellings do in one framework."""
+    return run([name], Record(), kinds=QUICK, brief=True, at_once=1)
 
 
-def _spellings(offered: Sequence[Mapping[str, Sequence[str]]]) -> list[str]:
+class _Crew:
+    """The processes: one of each framework to begin with, and more where there is more to do."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names = names
+        self._all = [Framework(name, FRAMEWORKS[name]) for name in names]
+        self._free = {framework.name: framework for framework in self._all}
+        self.versions = {framework.name: framework.versions for framework in self._all}
+
+    def targets(self, name: str) -> dict[str, list[str]]:
+        """Return the targets of a framework with their arguments. Raises AuditError."""
+        return self._free[name].targets()
+
+    def audit(self, work: _Work) -> None:
+        """Take one target after another until none is left, where possible of one framework."""
+        framework: Framework | None = None
+        while (taken := work.take(framework.name if framework else "")) is not None:
+            name, target = taken
+            if framework is None or framework.name != name:
+                if framework is not None:
+                    framework.close()
+                framework = self._free.pop(name, None) or self._another(name)
+            work.audit(framework, target)
+        if framework is not None:
+            framework.close()
+
+    def stop(self) -> None:
+        """End all processes for good."""
+        for framework in self._all:
+            framework.stop()
+
+    def _another(self, name: str) -> Framework:
+        self._all.append(Framework(name, FRAMEWORKS[name]))
+        return self._all[-1]
+
+
+@dataclass
+class _Work:
+    """The targets that are to be audited, and those that are done."""
+
+    offered: Offered
+    versions: Mapping[str, str]
+    record: Record
+    classes: Sequence[str]
+    kinds: Sequence[str]
+    brief: bool
+    progress: Progress | None
+    _left: dict[str, list[str]] = field(default_factory=dict)
+    _begun: set[str] = field(default_factory=set)
+    _done: dict[str, int] = field(default_factory=dict)
+    _spellings: list[str] = field(default_factory=list)
+    _lock: Lock = field(default_factory=Lock)
+
+    def __post_init__(self) -> None:
+        self._spellings = _spellings(self.offered)
+        for name, targets in self.offered.items():
+            left = [t for t in self._wanted(name) if self._whole(name, t) not in self.record.ended]
+            # Whole models, and what has the most arguments, take longest: in the end nobody should
+            # have to wait for them.
+            self._left[name] = sorted(left, key=lambda t: (".Model." in t, len(targets[t])))
+            self._done[name] = len(self._wanted(name)) - len(left)
+            self._tell(name, "")
+
+    def take(self, current: str) -> tuple[str, str] | None:
+        """Return the next target: of the framework at hand, one not begun, or the one behind."""
+        with self._lock:
+            left = [name for name, targets in self._left.items() if targets]
+            if not left:
+                return None
+            new = [name for name in left if name not in self._begun]
+            behind = max(left, key=lambda name: len(self._left[name]))
+            name = current if current in left else (*new, behind)[0]
+            self._begun.add(name)
+            return name, self._left[name].pop()
+
+    def audit(self, framework: Framework, target: str) -> None:
+        """Audit a target, but for what is done of it."""
+        name = framework.name
+        self._tell(name, target)
+        before = f"{name}|{framework.versions}|{target}|"
+        ours = [o for o in list(self.record.outcomes) if o.key.startswith(before)]
+        done = [outcome.trial.key for outcome in ours]
+        found = framework.audit(target, self._spellings, self.kinds, done, brief=self.brief)
+        for outcome in found:
+            self.record.add(outcome)
+        self.record.end(self._whole(name, target))
+        with self._lock:
+            self._done[name] += 1
+        self._tell(name, target)
+
+    def outcomes(self) -> list[Outcome]:
+        """Return what was found, in the order in which the frameworks offer their targets."""
+        wanted = [(name, target) for name in self.offered for target in self._wanted(name)]
+        order = {key: number for number, key in enumerate(wanted)}
+        found = [
+            outcome
+            for outcome in self.record.outcomes
+            if (outcome.framework, outcome.trial.target) in order
+            and outcome.versions == self.versions[outcome.framework]
+            and (not self.kinds or outcome.trial.kind in self.kinds)
+        ]
+        return sorted(found, key=lambda o: order[o.framework, o.trial.target])
+
+    def _wanted(self, name: str) -> list[str]:
+        targets = self.offered[name]
+        return [t for t in targets if not self.classes or any(part in t for part in self.classes)]
+
+    def _whole(self, name: str, target: str) -> str:
+        """Return what names a target's audit, as it is asked for, in a file of outcomes."""
+        extent = f"{','.join(self.kinds)}{' brief' if self.brief else ''}"
+        asked = f"{extent}|{len(self._spellings)} spellings"
+        return f"{name}|{self.versions[name]}|{target}|{asked}"
+
+    def _tell(self, name: str, target: str) -> None:
+        if self.progress:
+            self.progress(name, target, self._done[name], len(self._wanted(name)))
+
+
+def _spellings(offered: Offered) -> list[str]:
     """Return every name that an argument of an optimizer has anywhere, and the older ones."""
     names = {
         name
-        for found in offered
+        for found in offered.values()
         for target, arguments in found.items()
-        if ".losses" not in target and ".nn." not in target and ".Model" not in target
+        if not any(part in target for part in _NO_OPTIMIZER)
         for name in arguments
     }
     return sorted(names | set(OLD_SPELLINGS))
-
-
-def _wanted(target: str, classes: Sequence[str]) -> bool:
-    return not classes or any(part in target for part in classes)
-
-
-def _audit(
-    framework: Framework,
-    offered: Mapping[str, Sequence[str]],
-    spellings: Sequence[str],
-    record: Record,
-    classes: Sequence[str],
-    kinds: Sequence[str],
-    progress: Progress | None,
-) -> None:
-    wanted = [target for target in offered if _wanted(target, classes)]
-    before = f"{framework.name}|{framework.versions}|"
-    for number, target in enumerate(wanted):
-        if progress:
-            progress(framework.name, target, number, len(wanted))
-        whole = f"{before}{target}|{','.join(kinds)}|{len(spellings)} spellings"
-        if whole in record.ended:
-            continue
-        ours = [o for o in list(record.outcomes) if o.key.startswith(f"{before}{target}|")]
-        done = [outcome.trial.key for outcome in ours]
-        for outcome in framework.audit(target, spellings, kinds, done):
-            record.add(outcome)
-        record.end(whole)
-    if progress:
-        progress(framework.name, "", len(wanted), len(wanted))
-    framework.close()

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import combinations, islice
+from itertools import chain, combinations, islice
 from typing import Any
 
 from parity.arguments.assigning import Absent
 from parity.arguments.outcome import Channel
-from parity.arguments.target import REQUIRED, Call, Run, Target, same
+from parity.arguments.target import REQUIRED, Call, Run, Target, begins, same
 from parity.arguments.values import equal, values_for
 from parity.compare import Status
 from parity.lanes import worker
 
 _LONGEST = 300  # characters of an error or a message that are kept
 _CONTEXTS = 200  # calls that are tried before an argument is said to do nothing
+_ADDRESS = re.compile(r" at 0x[0-9a-f]+")  # which is another in each run
 # How documentation says that an argument is about how something is computed, not what.
 _HOW = re.compile(
     r"implementation|performance|speed|faster|runtime|memory|cuda graph|autograd|xla|jit"
@@ -35,6 +36,9 @@ class Seen:
     heard: tuple[str, ...]
 
 
+Context = tuple[tuple[str, ...], str]  # arguments beside, and a setting
+
+
 class Bench:
     """A target and the calls made so far."""
 
@@ -42,6 +46,7 @@ class Bench:
         self.target = target
         self._seen: dict[str, Seen] = {}
         self._judged: dict[str, Status | None] = {}
+        self._helped: dict[str, Context] = {}
 
     def call(self, arguments: Mapping[str, Any], **elsewhere: Any) -> Call:
         """Return a call that gives what every call gives, and `arguments`."""
@@ -58,7 +63,21 @@ class Bench:
     def changes(self, call: Call, base: Call) -> bool | None:
         """Return whether `call` trains otherwise than `base`; None if either is refused."""
         one, other = self.seen(call).run, self.seen(base).run
-        return None if one is None or other is None else not same(one.seen, other.seen)
+        if one is None or other is None:
+            return None
+        return not (same if call.steps is None else begins)(other.seen, one.seen)
+
+    def shown(self, call: Call, base: Call) -> Call:
+        """Return `call`, or its first steps where they tell it from `base` already.
+
+        Steps that differ make whole runs that differ; those that don't say nothing.
+        """
+        early, whole = self.target.early, self.seen(base).run
+        if early is None or whole is None or repr(call) in self._seen:
+            return call
+        begun = replace(call, steps=early)
+        run = self.seen(begun).run
+        return call if run is None or begins(whole.seen, run.seen) else begun
 
     def keeps(self, call: Call, base: Call) -> bool:
         """Return whether the state beside training is the same after both."""
@@ -67,6 +86,13 @@ class Bench:
 
     def judged(self, call: Call) -> Status | None:
         """Return what the oracle says of a call; None where it says nothing."""
+        status = self._judgement(call)
+        # What it says of the first steps tells only whether it has something to say of all.
+        if status is not None and call.steps is not None:
+            status = self._judgement(replace(call, steps=None))
+        return status
+
+    def _judgement(self, call: Call) -> Status | None:
         run = self.seen(call).run
         if self.target.judge is None or run is None or call.setting or call.late:
             return None
@@ -90,6 +116,8 @@ class Bench:
         return {name: self._telling(name, values) for name, values in self.values().items()}
 
     def _telling(self, name: str, values: tuple[Any, ...]) -> Any:
+        if len(values) == 1:
+            return values[0]
         base = self.call({})
         effects = [self.changes(self.call({name: value}), base) for value in values]
         wanted = next((effect for effect in (True, False) if effect in effects), None)
@@ -100,7 +128,12 @@ class Bench:
         return self._probes
 
     def values(self) -> dict[str, tuple[Any, ...]]:
-        """Return the values to try for each argument of the signature."""
+        """Return the values to try for each argument of the signature; a brief audit tries one."""
+        few = 1 if self.target.brief else None
+        return {name: values[:few] for name, values in self.every().items()}
+
+    def every(self) -> dict[str, tuple[Any, ...]]:
+        """Return all values that there are for each argument of the signature."""
         found: dict[str, tuple[Any, ...]] = {}
         for name, default in self.target.arguments.items():
             known = self.target.given.get(name, default)
@@ -114,22 +147,28 @@ class Bench:
     def matters_beside(self, call: Call, varied: str, most: int) -> str | None:
         """Return what an argument without effect alone needs beside it; None if nothing helps.
 
-        `varied` is the argument in which `call` differs from the plain one. One other argument is
-        tried, then two, up to `most`, in each setting.
+        `varied` is the argument in which `call` differs from the plain one. What has helped it
+        before is tried first; then one other argument, then two, up to `most`, in each setting.
         """
         contexts = self._contexts(varied, min(most, self.target.most))
+        before = self._helped.get(varied)
+        if before is not None and len(before[0]) <= most:
+            contexts = chain([before], contexts)
         for names, setting in islice(contexts, _CONTEXTS):
             beside = {name: self.probes()[name] for name in names}
             if self._matters(call, beside, setting):
+                self._helped[varied] = names, setting
                 told = [f"{name}={value!r}" for name, value in beside.items()]
                 return ", ".join([*told, *([setting] if setting else [])])
         return None
 
-    def _contexts(self, varied: str, most: int) -> Iterator[tuple[tuple[str, ...], str]]:
+    def _contexts(self, varied: str, most: int) -> Iterator[Context]:
         """Yield what to try beside: one argument, another setting, and then more arguments."""
         main, *others = self.target.settings
-        names = [name for name in self.probes() if name != varied]
-        yield from (((name,), main) for name in names if most)
+        names = [name for name in self.probes() if name != varied] if most else []
+        if self.target.brief:  # switches first, which are what most others need
+            names.sort(key=lambda name: type(self.target.arguments[name]) is not bool)
+        yield from (((name,), main) for name in names)
         yield from (((), setting) for setting in others)
         for many in range(2, most + 1):
             yield from ((chosen, main) for chosen in combinations(names, many))
@@ -172,7 +211,8 @@ class Bench:
             except Absent:
                 raise
             except Exception as refusal:  # noqa: BLE001  # whatever it is: it is the outcome
-                run, error = None, f"{type(refusal).__name__}: {refusal}"[:_LONGEST]
+                text = _ADDRESS.sub("", str(refusal))
+                run, error = None, f"{type(refusal).__name__}: {text}"[:_LONGEST]
         return Seen(run, error, tuple(heard))
 
 

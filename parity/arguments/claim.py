@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
+from fnmatch import translate
+from functools import cache
 
 from parity.arguments.outcome import Effect, Outcome
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """This argument of these targets is ignored in trials of these kinds; all are name patterns.
+    """This argument of these targets is ignored in trials of these kinds.
 
-    `beside` matches what it stands beside: other arguments, or the setting.
+    All are patterns of names, or several of them with `|` between. `beside` matches what it stands
+    beside: other arguments, or the setting. `but` are arguments of which it says nothing.
+    `expected` is what somebody who gives the argument counts on, where its loss costs training.
     """
 
     target: str
@@ -23,6 +27,8 @@ class Known:
     source: str
     beside: str = "*"
     value: str = "*"
+    but: str = ""
+    expected: str = ""
 
     @property
     def name(self) -> str:
@@ -34,12 +40,27 @@ class Known:
         """Return whether the row speaks of this outcome's trial."""
         trial = outcome.trial
         return (
-            fnmatchcase(trial.target, self.target)
-            and fnmatchcase(trial.argument, self.argument)
-            and fnmatchcase(trial.kind, self.kind)
-            and fnmatchcase(trial.value, self.value)
-            and fnmatchcase(trial.beside or trial.setting, self.beside)
+            _matches(trial.target, self.target)
+            and _matches(trial.argument, self.argument)
+            and not _matches(trial.argument, self.but)
+            and _matches(trial.kind, self.kind)
+            and _matches(trial.value, self.value)
+            and _matches(trial.beside or trial.setting, self.beside)
         )
+
+
+def _matches(text: str, patterns: str) -> bool:
+    return _pattern(patterns).fullmatch(text) is not None
+
+
+@cache
+def _pattern(patterns: str) -> re.Pattern[str]:
+    return re.compile("|".join(translate(pattern) for pattern in patterns.split("|")))
+
+
+def both(name: str) -> str:
+    """Return the pattern of what has one name in Keras 3 and in tf_keras."""
+    return f"keras.{name}|tf_keras.{name}"
 
 
 def unknown(outcomes: Iterable[Outcome], known: Iterable[Known]) -> list[Outcome]:

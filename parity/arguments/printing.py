@@ -12,7 +12,6 @@ from rich.table import Table
 from parity.arguments.claim import Known
 from parity.arguments.known import KNOWN
 from parity.arguments.outcome import Channel, Effect, Outcome
-from parity.arguments.reach import OUT_OF_REACH
 
 _MANY = 4  # names that are spelled out before the rest is counted
 
@@ -89,7 +88,7 @@ def show(console: Console, outcomes: Sequence[Outcome], stale: Sequence[Known]) 
     table = Table("effect", "what", "argument", "of", "beside", "said", "known", title="The audit")
     for line in lines(outcomes):
         if line.effect in (Effect.IGNORED, Effect.DIFFERS, Effect.CRASHED):
-            table.add_row(*_cells(line))
+            table.add_row(*cells(line))
     console.print(table)
     console.print(", ".join(f"{n} {effect}" for effect, n in counts(outcomes).items()))
     for row in stale:
@@ -108,56 +107,22 @@ def counts(outcomes: Iterable[Outcome]) -> dict[str, int]:
     return {str(name): found[str(name)] for name in names}
 
 
-def markdown(outcomes: Sequence[Outcome]) -> str:
-    """Return the page of a run: counts, then what is ignored, differs or is inert, as tables."""
-    versions = sorted({outcome.versions for outcome in outcomes})
-    head = "# Which arguments do something\n\nWritten by `parity audit --report=FILE`; run with"
-    parts = [f"{head} {'; '.join(versions)}.\n", "| effect | trials |\n| --- | ---: |"]
-    parts += [f"| {effect} | {number} |" for effect, number in counts(outcomes).items()]
-    for title, effects, silent in _SECTIONS:
-        found = [
-            line
-            for line in lines(outcomes)
-            if line.effect in effects
-            and (silent is None or silent is (line.channel is Channel.NOTHING))
-        ]
-        parts += [f"\n## {title} ({len(found)} lines)\n", *_rows(found)]
-    parts += ["\n## Out of reach\n", "| what | why |\n| --- | --- |"]
-    parts += [f"| {what} | {why} |" for what, why in OUT_OF_REACH]
-    return "\n".join(parts) + "\n"
-
-
-_SECTIONS: tuple[tuple[str, tuple[Effect, ...], bool | None], ...] = (
-    ("Ignored and silent", (Effect.IGNORED,), True),
-    ("Ignored, and said so", (Effect.IGNORED,), False),
-    ("Not as the oracle says, or crashed", (Effect.DIFFERS, Effect.CRASHED), None),
-    ("Inert: without effect alone", (Effect.INERT,), None),
-)
-
-
-def _rows(found: Sequence[Line]) -> list[str]:
-    head = "| what | argument | of | beside | said, or why | known |"
-    rows = [head, "| --- | --- | --- | --- | --- | --- |"]
-    for line in found:
-        cells = [cell.replace("|", "\\|").replace("\n", " ") for cell in _cells(line)[1:]]
-        rows.append(f"| {' | '.join(cells)} |")
-    return rows
-
-
-def _cells(line: Line) -> tuple[str, ...]:
+def cells(line: Line) -> tuple[str, ...]:
+    """Return a line as the cells of a table."""
     said = f"{line.channel}: {line.why}" if line.channel is not Channel.NOTHING else line.why
     return (
         str(line.effect),
         line.kind,
-        _named(line.arguments),
-        _named(line.targets),
+        named(line.arguments),
+        named(line.targets),
         line.beside,
         said[:160],
         line.claimed,
     )
 
 
-def _named(names: Sequence[str]) -> str:
+def named(names: Sequence[str]) -> str:
+    """Return the first few names, and how many more there are."""
     if len(names) <= _MANY:
         return ", ".join(names)
     return f"{', '.join(names[:_MANY])} and {len(names) - _MANY} more"

@@ -20,6 +20,7 @@ from parity.oracle import run_free
 from parity.trace import Trace
 
 STEPS = 6
+EARLY = 2  # steps after which most runs that differ have differed
 KERNEL, BIAS = "layer0/kernel", "layer0/bias"
 _FAR = 1e9  # the targets, so far away that no prediction comes near
 _ROWS = 2  # of each step's batch
@@ -70,24 +71,27 @@ def verdict(
     weights: Arrays,
 ) -> Status | None:
     """Return what the oracle says of a run of optimizer `name`; None where it says nothing."""
+    steps = len(weights[KERNEL]) - 1
     try:
         optimizer = Optimizer(name, dict(arguments))
-        case = replace(probe(), optimizer=optimizer, rates=tuple(rates), clip=clip)
+        batches, rates = probe().batches[:steps], tuple(rates)[:steps]
+        case = replace(probe(), optimizer=optimizer, rates=rates, batches=batches, clip=clip)
     except CaseError:  # a value that is out of the oracle's range
         return None
     seen = {key: np.asarray(value, np.float64) for key, value in weights.items()}
     losses, far = _losses(case, seen)
     if far:
         return None
-    trace = Trace(losses=losses, gradients=gradients(), weights=seen)
+    slopes = {key: value[:steps] for key, value in gradients().items()}
+    trace = Trace(losses=losses, gradients=slopes, weights=seen)
     return judge(case, trace, dials(claimed(CLAIMS, lane, case))).status
 
 
 def _losses(case: Case, weights: Arrays) -> tuple[Array, bool]:
     """Return each step's loss, and whether the weights went so far that its slope changes."""
-    losses = np.zeros(STEPS)
+    losses = np.zeros(case.steps)
     largest = 0.0
-    for step in range(STEPS):
+    for step in range(case.steps):
         x, y, rows = case.batch(step)
         outputs = x @ weights[KERNEL][step] + weights[BIAS][step]
         assert rows is not None

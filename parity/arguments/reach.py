@@ -32,10 +32,6 @@ OUT_OF_REACH: Final[tuple[tuple[str, str], ...]] = (
     ),
     ("a dataset of two inputs is read as inputs and targets (Keras)", "data, not an argument"),
     (
-        "a regularizer or constraint set on a layer that is built (Keras 3)",
-        "an attribute of a layer; the audit sets those of optimizers and models",
-    ),
-    (
         "`global_clipnorm` inside MultiOptimizer is a norm for each part (Keras 3)",
         "it is not ignored, and one optimizer inside sees the same norm",
     ),

@@ -7,11 +7,13 @@ import argparse
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from parity.arguments.audit import FRAMEWORKS, QUICK, Record, run
+from parity.arguments.audit import QUICK, run
 from parity.arguments.claim import stale, unknown
+from parity.arguments.framework import FRAMEWORKS
 from parity.arguments.known import KNOWN
-from parity.arguments.printing import markdown, show
-from parity.lanes.catalog import LANES
+from parity.arguments.page import markdown
+from parity.arguments.printing import show
+from parity.arguments.record import Record
 from parity.lanes.installed import missing
 
 
@@ -50,10 +52,9 @@ def audit_with_progress(options: argparse.Namespace) -> int:
     if options.report:
         options.report.parent.mkdir(parents=True, exist_ok=True)
         options.report.write_text(markdown(outcomes), encoding="utf-8")
-    console.print(f"{len(news)} ignored that parity/arguments/known.py does not name")
+    console.print(f"{len(news)} ignored that parity/arguments/known does not name")
     return 1 if news or untrue else 0
 
 
 def _installed() -> list[str]:
-    lanes = {lane.name: lane for lane in LANES}
-    return [name for name, source in FRAMEWORKS.items() if missing(lanes[source.lane]) is None]
+    return [name for name, source in FRAMEWORKS.items() if missing(source.needs) is None]

@@ -27,7 +27,7 @@ class Call:
     """A call: what the constructor is given, and what is set elsewhere.
 
     `setting` names one of the target's problems. `late` is set at `place` (an attribute, or a
-    parameter group) once `after` steps are done.
+    parameter group) once `after` steps are done. `steps`, if given, are how many are trained.
     """
 
     arguments: Mapping[str, Any] = field(default_factory=dict)
@@ -35,11 +35,15 @@ class Call:
     place: str = ""
     late: Mapping[str, Any] = field(default_factory=dict)
     after: int = 0
+    steps: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What came out: `seen` is what training is (weights, a loss), `state` what is kept beside."""
+    """What came out: `seen` is what training is (weights, a loss), `state` what is kept beside.
+
+    Of a run of fewer steps `seen` has only what was seen at each step, along the first axis.
+    """
 
     seen: Arrays
     state: Arrays = field(default_factory=dict)
@@ -53,8 +57,9 @@ class Target:
     `settings` are the problems to try it on, the main one first; `strict` says that an argument
     must matter in each. `trials` are the kinds of trials that make sense, `values` the values of
     arguments that need special ones. An argument without effect is tried beside up to `most`
-    others. `has` tells whether what is made has an attribute. `judge` is the oracle on a run; None
-    where it does not know one of the arguments.
+    others. Where `early` is given, two runs may be told apart by their first `early` steps;
+    `brief` says that no more is wanted. `has` tells whether what is made has an attribute. `judge`
+    is the oracle on a run; None where it does not know one of the arguments.
     """
 
     name: str
@@ -67,6 +72,8 @@ class Target:
     trials: tuple[str, ...] = CONSTRUCTOR
     values: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     most: int = 2
+    early: int | None = None
+    brief: bool = False
     has: Callable[[str], bool] | None = None
     judge: Callable[[Call, Run], Status | None] | None = None
 
@@ -91,6 +98,14 @@ def classes(module: Any, base: type) -> Iterator[tuple[str, type]]:
             if value not in seen:
                 yield name, value
             seen.add(value)
+
+
+def begins(whole: Arrays, beginning: Arrays) -> bool:
+    """Return whether a run of fewer steps is bit for bit the beginning of a whole one."""
+    return all(
+        np.array_equal(value, whole[name][: len(value)], equal_nan=True)
+        for name, value in beginning.items()
+    )
 
 
 def same(one: Arrays, other: Arrays) -> bool:

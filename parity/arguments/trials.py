@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from itertools import combinations
 from typing import Any
 
@@ -11,9 +12,10 @@ import numpy as np
 
 from parity.arguments.assigning import Absent
 from parity.arguments.bench import Bench
-from parity.arguments.outcome import Channel, Effect, Trial
+from parity.arguments.known import KNOWN
+from parity.arguments.outcome import Channel, Effect, Outcome, Trial
 from parity.arguments.target import Call, Target
-from parity.arguments.values import FALSY, equal, neutral, values_for
+from parity.arguments.values import FALSY, equal, foreign_value, neutral, shown
 from parity.compare import Status
 
 Found = tuple[Effect, str, Channel, str]
@@ -24,11 +26,17 @@ LATE = 3  # steps before a value is set late
 Work = tuple[Trial, Callable[[], Found | None]]
 
 
-def trials(target: Target, spellings: Sequence[str], kinds: Sequence[str] = ()) -> Iterator[Work]:
+def trials(
+    target: Target, spellings: Sequence[str], kinds: Sequence[str] = (), *, brief: bool = False
+) -> Iterator[Work]:
     """Yield every trial of `target`; `spellings` are the names that others give arguments.
 
-    `kinds`, if any, are the only ones wanted.
+    `kinds`, if any, are the only ones wanted. A brief audit tries one value of each argument,
+    beside one other at most, trains no further than to where it matters, and does not ask the
+    oracle. An argument that is known to be ignored is not tried beside others.
     """
+    if brief:
+        target = replace(target, brief=True, judge=None, most=min(1, target.most))
     auditor = _Auditor(Bench(target))
     for kind, make in _KINDS.items():
         if kind in _wanted(target) and (not kinds or kind in kinds):
@@ -96,18 +104,29 @@ class _Auditor:
     def arguments(self, kind: str, _: Sequence[str]) -> Iterator[Work]:
         for name, values in self.bench.values().items():
             for value in values:
-                call, base = self.bench.call({name: value}), self.bench.call({})
-                yield (
-                    self.trial(kind, name, value),
-                    _later(self.effect, name, call, base, most=_ALL),
-                )
+                trial = self.trial(kind, name, value)
+                yield trial, partial(self._argument, trial, name, value, _ALL)
+
+    def _argument(self, trial: Trial, name: str, value: Any, most: int) -> Found:
+        call, base = self.bench.call({name: value}), self.bench.call({})
+        if not self.bench.target.brief:
+            return self.effect(name, call, base, most=most)
+        ignored = Outcome("", "", trial, Effect.IGNORED)
+        claimed = any(row.about(ignored) for row in KNOWN)
+        call = self.bench.shown(call, base)
+        others = (
+            () if claimed or self.bench.changes(call, base) else self.bench.every().get(name, ())
+        )
+        if any(self.bench.changes(self.bench.call({name: other}), base) for other in others):
+            return Effect.INERT, "matters with another value", *self.bench.said(call, base)
+        return self.effect(name, call, base, most=None if claimed else most - 1)
 
     def saturated(self, kind: str, _: Sequence[str]) -> Iterator[Work]:
         """Yield pairs of values of one argument: the second must not do what the first does."""
         for name, values in self._numbers().items():
             for one, other in combinations(values, 2):
                 trial = self.trial(kind, name, other, {name: one})
-                yield trial, _later(self._saturated, name, one, other)
+                yield trial, partial(self._saturated, name, one, other)
 
     def _saturated(self, name: str, one: Any, other: Any) -> Found | None:
         bench = self.bench
@@ -129,7 +148,7 @@ class _Auditor:
             for setting in self.bench.target.settings:
                 for value in values:
                     trial = self.trial(kind, name, value, at=setting)
-                    yield trial, _later(self._setting, name, value, setting)
+                    yield trial, partial(self._setting, name, value, setting)
 
     def _setting(self, name: str, value: Any, setting: str) -> Found | None:
         bench = self.bench
@@ -154,13 +173,13 @@ class _Auditor:
         for one, other in combinations(self._numbers(), 2):
             for name, beside in ((one, other), (other, one)):
                 trial = Trial(self.bench.target.name, kind, name, "", beside)
-                yield trial, _later(self._pair, name, beside)
+                yield trial, partial(self._pair, name, beside)
 
     def _pair(self, name: str, other: str) -> Found | None:
         bench, probes = self.bench, self.bench.probes()
         base = bench.call({other: probes[other]})
         alone = bench.changes(bench.call({name: probes[name]}), bench.call({}))
-        call = bench.call({name: probes[name], other: probes[other]})
+        call = bench.shown(bench.call({name: probes[name], other: probes[other]}), base)
         if alone is False and bench.changes(call, base) is False:
             return None  # which the argument alone tells
         if bench.seen(base).run is None and bench.changes(call, bench.call({})) is not None:
@@ -173,7 +192,7 @@ class _Auditor:
             for value in FALSY:
                 if not equal(value, default):
                     trial = self.trial(kind, name, value)
-                    yield trial, _later(self._falsy, name, value, default)
+                    yield trial, partial(self._falsy, name, value, default)
 
     def _falsy(self, name: str, value: Any, default: Any) -> Found | None:
         call, base = self.bench.call({name: value}), self.bench.call({})
@@ -194,16 +213,16 @@ class _Auditor:
 
     def spellings(self, kind: str, foreign: Sequence[str]) -> Iterator[Work]:
         for name in foreign:
-            value = _foreign_value(name)
-            call, base = self.bench.call({name: value}), self.bench.call({})
-            yield self.trial(kind, name, value), _later(self.effect, name, call, base)
+            value = foreign_value(name)
+            trial = self.trial(kind, name, value)
+            yield trial, partial(self._argument, trial, name, value, 1)
 
     def schedules(self, kind: str, _: Sequence[str]) -> Iterator[Work]:
         for name, made in self.bench.target.values.get("(schedules)", ()):
             for text, schedule, start in made:
                 call, base = self.bench.call({name: schedule}), self.bench.call({name: start})
                 trial = Trial(self.bench.target.name, kind, name, text)
-                yield trial, _later(self._schedule, name, call, base)
+                yield trial, partial(self._schedule, name, call, base)
 
     def _schedule(self, name: str, call: Call, base: Call) -> Found | None:
         if self.bench.changes(base, self.bench.call({})) is False:
@@ -213,11 +232,8 @@ class _Auditor:
     def zeros(self, kind: str, _: Sequence[str]) -> Iterator[Work]:
         """Yield zeros for which a schedule stands still, where next to zero it does not."""
         for name in self.bench.values():
-            trial = self.trial(kind, name, 0)
-            yield (
-                trial,
-                _later(self._zero, self.bench.call({name: 0}), self.bench.call({name: 1e-6})),
-            )
+            call, near = self.bench.call({name: 0}), self.bench.call({name: 1e-6})
+            yield self.trial(kind, name, 0), partial(self._zero, call, near)
 
     def _zero(self, call: Call, near: Call) -> Found | None:
         bench = self.bench
@@ -241,10 +257,10 @@ class _Auditor:
         if unknown:
             yield from self._unknown(kind, place, [name for name in foreign if name not in known])
             return
-        chosen = {**self._chosen(), **{name: _foreign_value(name) for name in known}}
+        chosen = {**self._chosen(), **{name: foreign_value(name) for name in known}}
         for name, value in chosen.items():
             call = self.bench.call({}, place=place, late={name: value}, after=after)
-            yield self.trial(kind, name, value), _later(self._assigned, name, call)
+            yield self.trial(kind, name, value), partial(self._assigned, name, call)
 
     def _chosen(self) -> dict[str, Any]:
         if "argument" in self.bench.target.trials:
@@ -253,11 +269,11 @@ class _Auditor:
 
     def _unknown(self, kind: str, place: str, foreign: Sequence[str]) -> Iterator[Work]:
         """Yield unknown names: if all at once do nothing, none of them does."""
-        chosen = {name: _foreign_value(name) for name in foreign}
+        chosen = {name: foreign_value(name) for name in foreign}
         for name, value in chosen.items():
             call = self.bench.call({}, place=place, late={name: value})
             together = self.bench.call({}, place=place, late=chosen)
-            yield self.trial(kind, name, value), _later(self._assigned, name, call, together)
+            yield self.trial(kind, name, value), partial(self._assigned, name, call, together)
 
     def _assigned(self, name: str, call: Call, together: Call | None = None) -> Found | None:
         bench, base = self.bench, self.bench.call({})
@@ -286,19 +302,3 @@ _KINDS: Mapping[str, Callable[[_Auditor, str, Sequence[str]], Iterator[Work]]] =
     "unknown group key": _Auditor.assigned,
     "pair": _Auditor.pairs,
 }
-
-
-def _later(
-    work: Callable[..., Found | None], *given: Any, **named: Any
-) -> Callable[[], Found | None]:
-    return lambda: work(*given, **named)
-
-
-def _foreign_value(name: str) -> Any:
-    return next(iter(values_for(name, None)), 0.4)
-
-
-def shown(value: Any) -> str:
-    """Return a value as a report shows it, without what changes from run to run."""
-    text = repr(value)
-    return f"a {type(value).__name__}" if " at 0x" in text or len(text) > 60 else text

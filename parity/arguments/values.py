@@ -13,7 +13,7 @@ VALUES: Final[Mapping[str, tuple[Any, ...]]] = {
     **dict.fromkeys(("beta_1", "b1", "beta1", "adam_beta_1"), (0.6, 0.3)),
     **dict.fromkeys(("beta_2", "b2", "beta2", "adam_beta_2", "rho", "alpha"), (0.85, 0.8)),
     **dict.fromkeys(("b3", "beta", "gamma"), (0.6, 0.35)),
-    "betas": ((0.6, 0.9), (0.3, 0.9), (0.6, 0.8)),
+    "betas": ((0.6, 0.9), (0.3, 0.9), (0.6, 0.8), (0.6, 0.999)),
     "etas": ((0.4, 1.3),),
     "step_sizes": ((0.01, 0.02),),
     **dict.fromkeys(("momentum", "optimism"), (0.6, 0.3)),
@@ -132,3 +132,14 @@ def equal(value: Any, default: Any) -> bool:
     """Return whether two values are one to a framework: 2 is 2.0, and 0 is not False."""
     numbers = all(type(item) in (int, float) for item in (value, default))
     return bool(value == default) if numbers else repr(value) == repr(default)
+
+
+def foreign_value(name: str) -> Any:
+    """Return a value for an argument of that name elsewhere."""
+    return next(iter(values_for(name, None)), 0.4)
+
+
+def shown(value: Any) -> str:
+    """Return a value as a report shows it, without what changes from run to run."""
+    text = repr(value)
+    return f"a {type(value).__name__}" if " at 0x" in text or len(text) > 60 else text

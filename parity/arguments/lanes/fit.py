@@ -1,6 +1,4 @@
-"""What compile and fit of a Keras model take: weights after a few epochs tell what was used."""
-
-# ruff: noqa: TID253  # this file runs in Keras' own process
+"""What compile, fit and layers of a Keras model take: trained weights tell what was used."""
 
 from __future__ import annotations
 
@@ -26,7 +24,12 @@ _FIT: Mapping[str, tuple[Any, ...]] = {
     "batch_size": (4, 3),
     "epochs": (3,),
     "shuffle": (False,),
-    "class_weight": ({0: 9.0, 1: 1.0}, {"0": 9.0, "1": 1.0}, {7: 9.0}, {2: 9.0}),
+    "class_weight": (
+        {0: 9.0, 1: 1.0},
+        {"0": 9.0, "1": 1.0},
+        {7: 9.0},
+        {0: 1.0, 1: 1.0, 2: 9.0},
+    ),
     "sample_weight": (_EVERY_OTHER,),
     "validation_split": (0.25,),
     "validation_data": (_VALIDATION,),
@@ -44,13 +47,16 @@ _COMPILE: Mapping[str, tuple[Any, ...]] = {
     "steps_per_execution": (2,),
     "jit_compile": (True,),
 }
+_REGULARIZED = ("kernel_regularizer", "bias_regularizer", "activity_regularizer")
+_CONSTRAINED = ("kernel_constraint", "bias_constraint")
+_KEPT = ("_regularizer", "_constraint")
 # Callbacks and printing do not steer training, the queue is about speed.
 _BESIDE = ("callbacks", "verbose", "max_queue_size", "workers", "use_multiprocessing")
 
 
 def targets(library: Any, name: str) -> list[Target]:
-    """Return fit, compile, and the optimizers of a Keras line within a compiled model."""
-    model = library.Model
+    """Return fit, compile and a layer of a Keras line."""
+    model, layer = library.Model, library.layers.Dense
     return [
         Target(
             name=f"{name}.Model.fit",
@@ -77,6 +83,18 @@ def targets(library: Any, name: str) -> list[Target]:
             },
             most=0,
         ),
+        Target(
+            name=f"{name}.layers.Dense",
+            arguments={n: v for n, v in arguments_of(layer).items() if n.endswith(_KEPT)},
+            run=functools.partial(_layer, library),
+            doc=layer.__doc__ or "",
+            trials=("argument", "assigned", "assigned late"),
+            values={
+                **dict.fromkeys(_REGULARIZED, (library.regularizers.L2(0.5),)),
+                **dict.fromkeys(_CONSTRAINED, (library.constraints.NonNeg(),)),
+            },
+            most=0,
+        ),
     ]
 
 
@@ -92,11 +110,10 @@ def compiled(library: Any, optimizer: Target, make: Callable[..., Any]) -> Targe
     )
 
 
-def _model(library: Any, activation: str = "softmax") -> Any:
+def _model(library: Any, activation: str = "softmax", **arguments: Any) -> Any:
     library.utils.set_random_seed(1)
-    model = library.Sequential(
-        [library.Input((3,)), library.layers.Dense(3, activation=activation)]
-    )
+    layer = library.layers.Dense(3, activation=activation, **arguments)
+    model = library.Sequential([library.Input((3,)), layer])
     model.layers[-1].set_weights([_RANDOM_WEIGHTS, np.zeros(3, "float32")])
     return model
 
@@ -139,6 +156,13 @@ def _compile(library: Any, call: Call) -> Run:
     }
     model.compile(**{**given, "optimizer": given["optimizer"]()})
     _trained(model, call, model)
+    return Run(_weights(model))
+
+
+def _layer(library: Any, call: Call) -> Run:
+    model = _model(library, "linear", **call.arguments)
+    model.compile(library.optimizers.SGD(0.1), loss="mse")
+    _trained(model, call, model.layers[-1])
     return Run(_weights(model))
 
 

@@ -1,7 +1,5 @@
 """Keras 3's optimizers, losses and schedules, as the audit finds and calls them."""
 
-# ruff: noqa: TID253  # this file runs in Keras' own process
-
 from __future__ import annotations
 
 import functools
@@ -16,7 +14,7 @@ from parity.arguments import problem
 from parity.arguments.assigning import assign
 from parity.arguments.lanes import fit, keras_losses
 from parity.arguments.lanes.keras_optimizers import has, judged, schedules_of
-from parity.arguments.problem import BIAS, KERNEL, STEPS
+from parity.arguments.problem import BIAS, EARLY, KERNEL, STEPS
 from parity.arguments.target import ATTRIBUTES, CONSTRUCTOR, Array, Call, Run, Target, arguments_of
 from parity.arguments.target import classes as subclasses
 from parity.compare import Status
@@ -25,6 +23,7 @@ from parity.lanes.keras import ARGUMENTS, CLIPS, OPTIMIZERS
 NAMED = "a variable named embedding"
 
 keras.config.set_floatx("float64")  # of learning rates
+tf.debugging.disable_traceback_filtering()  # a fifth of the time, spent on each operation
 
 
 def targets() -> list[Target]:
@@ -77,21 +76,22 @@ def _optimizer(name: str, make: Callable[..., Any], kind: type) -> Target:
         settings=("", NAMED),
         trials=(*CONSTRUCTOR, "values", "schedule", *ATTRIBUTES),
         values={"(schedules)": tuple((n, schedules_of(keras, 0.25)) for n in floats)},
+        early=EARLY,
         has=functools.partial(has, make),
         judge=functools.partial(_judge, kind) if make is kind else None,
     )
 
 
 def _train(make: Callable[..., Any], call: Call) -> Run:
+    optimizer = make(**call.arguments)  # first: most calls of an audit are refused
     renamed = {KERNEL: "embedding" if call.setting == NAMED else "kernel", BIAS: "bias"}
     variables = {
         name: keras.Variable(value, dtype="float64", name=renamed[name])
         for name, value in problem.probe().weights.items()
     }
-    optimizer = make(**call.arguments)
     trained = list(variables.values())
     seen: dict[str, list[Array]] = {name: [_array(v)] for name, v in variables.items()}
-    for step in range(STEPS):
+    for step in range(call.steps or STEPS):
         if call.place and step == call.after:
             for name, value in call.late.items():
                 assign(optimizer, name, value, call)
@@ -101,6 +101,8 @@ def _train(make: Callable[..., Any], call: Call) -> Run:
         optimizer.apply(gradients, trained)
         for name, variable in variables.items():
             seen[name].append(_array(variable))
+    if call.steps is not None:
+        return Run({name: np.stack(values) for name, values in seen.items()})
     optimizer.finalize_variable_values(trained)  # as fit does: an average may take their place
     state = {
         f"{number} {v.name}": _array(v) for number, v in enumerate(optimizer.variables) if v.shape

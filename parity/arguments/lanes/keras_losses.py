@@ -1,7 +1,5 @@
 """The losses and schedules of both Keras lines: they are called alike."""
 
-# ruff: noqa: TID253  # this file runs in Keras' own process
-
 from __future__ import annotations
 
 import functools
@@ -121,10 +119,11 @@ def _takes(evaluate: Callable[[Call], Run], form: str) -> bool:
 
 
 def _evaluate(kind: Callable[..., Any], call: Call) -> Run:
+    compute = kind(**call.arguments)
     targets, predictions = (tf.constant(value) for value in FORMS[call.setting]())
     with tf.GradientTape() as tape:
         tape.watch(predictions)
-        loss = kind(**call.arguments)(targets, predictions)
+        loss = compute(targets, predictions)
     slope = tape.gradient(loss, predictions)
     if slope is None:
         raise TypeError("the loss does not depend on the predictions")

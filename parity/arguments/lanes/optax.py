@@ -1,7 +1,5 @@
 """optax's optimizers, losses and schedules, as the audit finds and calls them."""
 
-# ruff: noqa: TID253  # this file runs in JAX's own process
-
 from __future__ import annotations
 
 import functools
@@ -15,7 +13,7 @@ import numpy as np
 import optax
 
 from parity.arguments import problem
-from parity.arguments.problem import BIAS, KERNEL, STEPS
+from parity.arguments.problem import BIAS, EARLY, KERNEL, STEPS
 from parity.arguments.target import CONSTRUCTOR, REQUIRED, Array, Call, Run, Target, arguments_of
 from parity.case import OPTIMIZERS as HYPERPARAMETERS
 from parity.compare import Status
@@ -75,6 +73,7 @@ def _optimizers() -> list[Target]:
                 given=_given(arguments),
                 trials=(*CONSTRUCTOR, "values", "schedule"),
                 values={**_VALUES, "(schedules)": tuple((n, (_SCHEDULE,)) for n in floats)},
+                early=EARLY,
                 judge=functools.partial(_judge, make),
             )
         )
@@ -89,11 +88,11 @@ def _given(arguments: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _train(make: Callable[..., Any], call: Call) -> Run:
+    transformation = make(**call.arguments)  # first: most calls of an audit are refused
     weights = {name: jnp.asarray(value) for name, value in problem.probe().weights.items()}
-    transformation = make(**call.arguments)
     state = transformation.init(weights)
     seen: dict[str, list[Array]] = {name: [np.array(w)] for name, w in weights.items()}
-    for step in range(STEPS):
+    for step in range(call.steps or STEPS):
         gradients = {name: jnp.asarray(g[step]) for name, g in problem.gradients().items()}
         extra: dict[str, Any] = {}
         if "linesearch" in arguments_of(make):
@@ -145,7 +144,9 @@ def _schedules() -> list[Target]:
         required = {n for n, v in arguments.items() if v is REQUIRED}
         if told != optax.Schedule or required - set(given):
             continue
-        numbers = {n: (_GIVEN[n] * 1.5,) for n, v in arguments.items() if n in _GIVEN}
+        numbers = {n: (_GIVEN[n] * 1.5,) for n in arguments if n in _GIVEN}
+        # A bound that is reached, and not at once, from where the schedule comes down.
+        numbers["end_value"] = (0.7 if "peak_value" in arguments else 0.37,)
         found.append(
             Target(
                 name=f"optax.{name}",
@@ -231,6 +232,7 @@ def _takes(evaluate: Callable[[Call], Run], form: str) -> bool:
 
 def _evaluate(make: Callable[..., Any], call: Call) -> Run:
     first, *others = FORMS[call.setting]()
+    inspect.signature(make).bind(first, *others, **call.arguments)  # before any tracing
 
     def loss(inputs: Any) -> tuple[Any, Any]:
         value = make(inputs, *others, **call.arguments)

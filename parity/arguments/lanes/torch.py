@@ -1,7 +1,5 @@
 """PyTorch's optimizers and losses, as the audit finds and calls them."""
 
-# ruff: noqa: TID253  # this file runs in PyTorch's own process
-
 from __future__ import annotations
 
 import functools
