@@ -103,11 +103,12 @@ class Vector:
             for part in self.slices.values()
             if dials.get("counted", "").startswith("per tensor")
         ]
-        layers = [name.partition("/")[0] for name in of.shapes]
+        layers = [name.rpartition("/")[0] for name in of.shapes]
+        numbers = {layer: number for number, layer in enumerate(dict.fromkeys(layers))}
         backwards = str(dials.get("counted")).endswith("last first")
         self.order = sorted(  # in which tensors are updated, where that matters
             range(len(layers)),
-            key=lambda place: -int(layers[place].removeprefix("layer")) if backwards else place,
+            key=lambda place: -numbers[layers[place]] if backwards else place,
         )
         self.frozen = np.zeros(int(ends[-1]), bool)
         for kind in dials.get("frozen", ()):

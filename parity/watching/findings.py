@@ -31,6 +31,9 @@ class Kind(StrEnum):
     SCHEDULE = "schedule"
     SKIPPED = "skipped"
     BETWEEN = "changed between steps"
+    ORDER = "order of the chain"
+    SIGN = "sign of the update"
+    STATE = "state"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,11 @@ def _trained(header: Header) -> list[Parameter]:
     return [p for p in header.parameters if p.group is not None and p.trainable]
 
 
+def _warned(header: Header, steps: Sequence[Step]) -> Iterator[Finding]:
+    for kind, says in header.warnings:
+        yield Finding(Kind(kind), says)
+
+
 def _unread(header: Header, steps: Sequence[Step]) -> Iterator[Finding]:
     found: dict[str, list[int]] = {}
     for number, step in enumerate(steps):
@@ -92,7 +100,7 @@ def _left_out(header: Header, steps: Sequence[Step]) -> Iterator[Finding]:
 def _frozen(header: Header, steps: Sequence[Step]) -> Iterator[Finding]:
     names = [p.name for p in header.parameters if not p.trainable]
     if names:
-        yield Finding(Kind.FROZEN, f"{named(names)} {_is(names)} frozen: no gradient is asked for")
+        yield Finding(Kind.FROZEN, f"{named(names)} {_is(names)} frozen: nothing trains them")
 
 
 def _unmoved(header: Header, steps: Sequence[Step]) -> Iterator[Finding]:
@@ -182,7 +190,7 @@ def _scheduled(header: Header, steps: Sequence[Step]) -> Iterator[Finding]:
 def _skipped(header: Header, steps: Sequence[Step]) -> Iterator[Finding]:
     where, finite = [], True
     for number, (start, step) in enumerate(zip(befores(steps), steps, strict=True)):
-        rates = any(group.get("lr", 1.0) for group in step.groups)
+        rates = any(group.get("lr", 1.0) and "waits" not in group for group in step.groups)
         if not rates or not any(value.any() for value in step.gradients.values()):
             continue
         if all(np.array_equal(start[name], value) for name, value in step.after.items()):
@@ -209,6 +217,7 @@ def _between(header: Header, steps: Sequence[Step]) -> Iterator[Finding]:
 
 
 _LOOKS: tuple[Callable[[Header, Sequence[Step]], Iterator[Finding]], ...] = (
+    _warned,
     _unread,
     _left_out,
     _frozen,

@@ -50,8 +50,8 @@ class Header:
     judged. `asked` holds the constructor's arguments as the caller spelled them, where the call was
     seen. `family` describes the model where it is of the oracle's family, so that loss and
     gradients can be judged: `layers` and `loss` as `Case.to_dict` gives them, and `names`: for each
-    parameter of the case that of the model, and whether it is transposed there. `warnings` are kinds
-    and sentences of findings that the optimizer's own structure tells.
+    parameter of the case that of the model, and whether it is transposed there. `warnings` are the
+    kinds and sentences of findings that the optimizer's own structure tells.
     """
 
     lane: str

@@ -45,7 +45,8 @@ class Report:
     def __str__(self) -> str:
         lines = [self.title]
         lines += [f"  {finding.kind}: {finding.sentence}" for finding in self.findings]
-        lines += [f"  {_said(name, judged)}" for name, judged in self.stages if judged.elements]
+        seen = [(name, j) for name, j in self.stages if j.elements or j.abstained]
+        lines += [f"  {_said(name, judged)}" for name, judged in seen]
         return "\n".join([*lines, *(f"  {note}" for note in self.notes)])
 
 
@@ -74,6 +75,8 @@ def _title(recording: Recording) -> str:
 
 
 def _said(name: str, judged: Judged) -> str:
+    if not judged.elements:
+        return f"{name} not judged: rounding alone may explain all {judged.abstained} elements"
     verdict = "as promised" if name == "updates" else "as the oracle's"
     if judged.parting is not None:
         verdict = "not " + verdict
