@@ -19,7 +19,7 @@ from parity.watching.report import Report, judge
 WATCHERS = {
     "torch": "parity.watching.lanes.torch",
     "keras": "parity.watching.lanes.keras",
-    "tf_keras": "parity.watching.lanes.keras",
+    "tf_keras": "parity.watching.lanes.tf_keras",
     "optax": "parity.watching.lanes.optax",
     "parity": "parity.watching.by_hand",
 }

@@ -204,9 +204,14 @@ MISTAKES = {
 }
 
 
+def chosen(*models: Any) -> list[Any]:
+    """Return the models that the command line names, all where it names none."""
+    return [model for model in models if model.__name__ in (sys.argv[1:] or model.__name__)]
+
+
 def main() -> None:
     told = {}
-    for model in (perceptron, Convolution):
+    for model in chosen(perceptron, Convolution):
         for name, loop in {**HEALTHY, **MISTAKES}.items():
             trace, trained = loop.run(model)
             _, plain = loop.run(model, watched=False)

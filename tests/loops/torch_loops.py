@@ -142,9 +142,14 @@ MISTAKES = {
 }
 
 
+def chosen(*models: Any) -> list[Any]:
+    """Return the models that the command line names, all where it names none."""
+    return [model for model in models if model.__name__ in (sys.argv[1:] or model.__name__)]
+
+
 def main() -> None:
     told = {}
-    for kind in (perceptron, Convolution):
+    for kind in chosen(perceptron, Convolution):
         for name, loop in {**HEALTHY, **MISTAKES}.items():
             loop.model = kind if loop.model in (perceptron, Convolution) else loop.model
             trace, weights = loop.run()
