@@ -158,3 +158,13 @@ def test_watching_changes_no_number(told: Told, library: str, model: str, loop: 
 def test_every_loop_is_in_the_table(told: Told, library: str) -> None:
     names = {name.partition(": ")[2] for model in MODELS for name in told(library, model)}
     assert names == set(TOLD[library])
+
+
+@pytest.mark.parametrize(("library", "found"), [("keras", ["update"]), ("tf_keras", [])])
+def test_an_embedding_row_used_twice_parts_in_keras_3(library: str, found: list[str]) -> None:
+    if importlib.util.find_spec(library) is None:
+        pytest.skip(f"{library} is not installed")
+    command = [sys.executable, str(LOOPS / "embedding.py"), library]
+    seen = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    said = json.loads(seen.stdout.splitlines()[-1])
+    assert said["findings"] == found, said["text"]
