@@ -372,6 +372,14 @@ def move(weights: Value, step: Value) -> Value:
     return Bounded(moved.value, np.where(still, _error(weights), moved.error), moved.arithmetic)
 
 
+def near(one: Bounded, other: Bounded) -> Array:
+    """Return where no observation can refute one of two expectations and not the other."""
+    with np.errstate(all="ignore"):
+        close = np.abs(one.value - other.value) <= one.error + other.error
+        both: Array = close | (np.isnan(one.value) & np.isnan(other.value))
+    return both
+
+
 def _either(x: Bounded, apart: float) -> Array:
     """Return how far two results lie apart, where x decides between them within its error."""
     near = ~(np.abs(x.value) > x.error) & (x.error != 0)

@@ -530,6 +530,9 @@ def _in_float32(case: Case, dials: Dials) -> Followed | None:
     return replace(case, x=x, y=y, weights=weights, dtype="float32"), dials
 
 
+# How finely something is held, which widens a bound about the same numbers. Of any other change a
+# wider bound explains nothing.
+PRECISION = ("constants", "correction", "rounded", "dtype")
 # The simplest come first. Two at a time only SIMPLE ones are tried.
 SIMPLE: tuple[Change, ...] = (
     *_ignored(),

@@ -16,9 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from parity.bounds import Array, Bounded
+from parity.bounds import Array, Bounded, near
 from parity.case import Case, CaseError
-from parity.changes import CHANGES, SIMPLE, WHOLE, Change, Dials
+from parity.changes import CHANGES, PRECISION, SIMPLE, WHOLE, Change, Dials
 from parity.compare import CLEAR, Stage, pairs, scores
 from parity.oracle import Expected, passes, run_free, updates
 from parity.precision import representable
@@ -185,6 +185,8 @@ class _Search:
                 continue
             if change in SIMPLE:
                 relevant.append(change)
+            if change.name not in PRECISION and _alike(expected, self.base):
+                continue
             yield from self.fitting((change,), expected)
 
     def twos(self, relevant: list[Change]) -> Iterator[Explanation]:
@@ -330,17 +332,8 @@ def readings(
 
 
 def _alike(one: Expected, other: Expected) -> bool:
-    """Return whether no run can refute one of two expectations and not the other."""
-    with np.errstate(all="ignore"):
-        return all(
-            bool(np.all(_near(a, b) | (np.isnan(a.value) & np.isnan(b.value))))
-            for a, b in zip(_values(one), _values(other), strict=True)
-        )
-
-
-def _near(one: Bounded, other: Bounded) -> Array:
-    near: Array = np.abs(one.value - other.value) <= one.error + other.error
-    return near
+    pairs_ = zip(_values(one), _values(other), strict=True)
+    return all(bool(near(a, b).all()) for a, b in pairs_)
 
 
 def _no_number(expected: Expected, trace: Trace) -> bool:

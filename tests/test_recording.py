@@ -59,6 +59,23 @@ def test_another_rate_than_promised_is_named() -> None:
     assert finding.sentence.endswith("lr=0.125 is in effect, not 0.25")
 
 
+def test_a_wider_bound_is_no_explanation() -> None:
+    """Differences of two large losses: gelu, whose bound is wider, agrees with what is linear."""
+    x = np.array([[8.0]], np.float32)
+    w, b = np.array([[10.0]], np.float32), np.zeros(1, np.float32)
+    tensors = {"w": w, "b": b}
+    model = parity.Model((parity.Layer(1),), parity.Loss("squared_error"))
+    with parity.watch(tensors, parity.promise("sgd", lr=0.5), model) as trace:
+        seen = np.float32(160 * (1 + 2.0**-17))
+        gradients = {"w": np.array([[8 * seen]]), "b": np.array([seen])}
+        w -= np.float32(0.5) * gradients["w"]
+        b -= np.float32(0.5) * gradients["b"]
+        trace.step(gradients, loss=6400.0, x=x, y=np.zeros((1, 1)))
+    (finding,) = trace.judge().findings
+    assert finding.kind == "backward"
+    assert finding.sentence.endswith("times the rounding bound")
+
+
 def test_a_file_says_what_the_trace_says(tmp_path: Path) -> None:
     trace = train(5, file=tmp_path / "run.parity")
     assert str(judge(load(tmp_path / "run.parity"))) == str(trace.judge())
