@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 COMMANDS = {
+    "articles": ("parity.articles", "five articles on training loops, run and judged"),
     "audit": ("parity.arguments", "which arguments of every optimizer and loss do something"),
     "fingerprint": ("parity.fingerprint", "what each lane's optimizers do, dial by dial"),
     "judge": ("parity.watching", "what the oracle says of a recorded training loop"),
