@@ -198,3 +198,36 @@ def test_of_large_tensors_both_ends_are_recorded() -> None:
 def test_parity_has_nothing_else() -> None:
     with pytest.raises(AttributeError, match="module 'parity' has no attribute 'wacht'"):
         _ = parity.wacht
+
+
+def test_a_loop_that_trains_nothing_is_told() -> None:
+    (finding,) = train(0).judge().findings
+    assert finding.kind == "no update"
+
+
+def test_a_step_too_small_for_the_weights_is_as_promised() -> None:
+    w = np.ones(3, np.float32)
+    with parity.watch({"w": w}, parity.promise("sgd", lr=1e-3)) as trace:
+        for _ in range(3):
+            gradient = np.full(3, 1e-6, np.float32)
+            w -= np.float32(1e-3) * gradient
+            trace.step({"w": gradient})
+    assert trace.judge().ok
+
+
+@pytest.mark.parametrize(
+    ("weights", "gradient", "kinds"),
+    [
+        ([1.0, 2.0], [np.nan, 1.0], ["skipped"]),
+        ([np.nan, 2.0], [np.nan, 1.0], ["not finite"]),
+    ],
+)
+def test_what_is_not_finite_is_told(
+    weights: list[float], gradient: list[float], kinds: list[str]
+) -> None:
+    w = np.array([1.0, 2.0])
+    with parity.watch({"w": w}, parity.promise("sgd", lr=0.5)) as trace:
+        w[:] = weights
+        trace.step({"w": np.array(gradient)})
+    found = [finding.kind for finding in trace.judge().findings]
+    assert [kind for kind in found if kind != "update"] == kinds

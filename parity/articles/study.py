@@ -89,9 +89,6 @@ class Answer:
 def answer(ran: Ran, heard: Sequence[str]) -> Answer:
     """Return what the oracle says of a system; of several runs, each finding once."""
     reports = [trace.judge().to_dict() for trace in ran.traces]
-    if not any(len(trace.recording.steps) for trace in ran.traces):
-        still = Found("no update", "no update was seen: nothing is trained")
-        return Answer((still,), shown=_plain(ran.shown), heard=tuple(heard))
     findings: dict[str, Found] = {}
     judged: dict[str, tuple[int, float]] = {}
     for report in reports:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
 
 from parity.watching.changes import how
-from parity.watching.recording import Header, Parameter, Recording, Step
+from parity.watching.recording import Array, Header, Parameter, Recording, Step, same
 from parity.watching.updates import befores
 
 
@@ -30,6 +30,8 @@ class Kind(StrEnum):
     LATE = "changed after the step"
     SCHEDULE = "schedule"
     SKIPPED = "skipped"
+    NO_UPDATE = "no update"
+    NOT_FINITE = "not finite"
     BETWEEN = "changed between steps"
     ORDER = "order of the chain"
     SIGN = "sign of the update"
@@ -45,14 +47,19 @@ class Finding:
     steps: tuple[int, ...] = ()
 
 
-def findings(recording: Recording) -> list[Finding]:
-    """Return what is wrong with who is trained and with what happened between steps."""
-    if recording.header is None:
-        return []
+def findings(recording: Recording, *, followed: bool) -> list[Finding]:
+    """Return what is wrong with who is trained and with what happened between steps.
+
+    Where updates were `followed`, the oracle agrees with all of them: what did not move was not to.
+    """
     found: list[Finding] = []
+    if not recording.steps:
+        found.append(Finding(Kind.NO_UPDATE, "no update was seen: nothing is trained"))
+    if recording.header is None:
+        return found
     for look in _LOOKS:
         found += look(recording.header, recording.steps)
-    return found
+    return found if followed else [*found, *_still(recording.steps)]
 
 
 def notes(recording: Recording) -> list[str]:
@@ -112,9 +119,7 @@ def _unmoved(header: Header, steps: Sequence[Step]) -> Iterator[Finding]:
         name = parameter.name
         if not any(name in step.gradients for step in steps):
             without.append(name)
-        elif all(
-            np.array_equal(a[name], s.after[name]) for a, s in zip(starts, steps, strict=True)
-        ):
+        elif all(same(a[name], s.after[name]) for a, s in zip(starts, steps, strict=True)):
             still.append(name)
     if without:
         yield Finding(Kind.NO_GRADIENT, f"{named(without)} never got a gradient")
@@ -187,22 +192,46 @@ def _scheduled(header: Header, steps: Sequence[Step]) -> Iterator[Finding]:
         yield Finding(Kind.SCHEDULE, f"{says} ({_at(where, len(steps))})", where)
 
 
-def _skipped(header: Header, steps: Sequence[Step]) -> Iterator[Finding]:
-    where, finite = [], True
+def _unmoved_at(steps: Sequence[Step]) -> list[int]:
+    """Return the steps in which no weight moved though there was a gradient and a rate."""
+    where = []
     for number, (start, step) in enumerate(zip(befores(steps), steps, strict=True)):
         rates = any(group.get("lr", 1.0) and "waits" not in group for group in step.groups)
-        if not rates or not any(value.any() for value in step.gradients.values()):
-            continue
-        if all(np.array_equal(start[name], value) for name, value in step.after.items()):
+        asked = rates and any(value.any() for value in step.gradients.values())
+        if asked and all(same(start[name], value) for name, value in step.after.items()):
             where.append(number)
-            finite = finite and all(np.isfinite(g).all() for g in step.gradients.values())
+    return where
+
+
+def _finite(tensors: Mapping[str, Array]) -> bool:
+    return all(bool(np.isfinite(value).all()) for value in tensors.values())
+
+
+def _skipped(header: Header, steps: Sequence[Step]) -> Iterator[Finding]:
+    where = [number for number in _unmoved_at(steps) if not _finite(steps[number].gradients)]
+    if where:
+        says = "no weight moved, the gradient was not finite"
+        yield Finding(Kind.SKIPPED, f"{says} ({_at(where, len(steps))})", tuple(where))
+
+
+def _still(steps: Sequence[Step]) -> Iterator[Finding]:
+    where = [number for number in _unmoved_at(steps) if _finite(steps[number].gradients)]
     if where and len(where) < len(steps):
-        why = "though there were gradients" if finite else "its gradient was not finite"
-        says = f"no weight moved, {why} ({_at(where, len(steps))})"
+        says = f"no weight moved, though there were gradients ({_at(where, len(steps))})"
         yield Finding(Kind.SKIPPED, says, tuple(where))
     elif where:
         says = "no weight ever moved, though there were gradients"
         yield Finding(Kind.NEVER_MOVED, says, tuple(where))
+
+
+def _not_finite(header: Header, steps: Sequence[Step]) -> Iterator[Finding]:
+    where = [number for number, step in enumerate(steps) if not _finite(step.after)]
+    if where:
+        names = [
+            name for name, value in steps[where[0]].after.items() if not np.isfinite(value).all()
+        ]
+        says = f"{named(names)} {_is(names)} not finite ({_at(where, len(steps))})"
+        yield Finding(Kind.NOT_FINITE, says, tuple(where))
 
 
 def _between(header: Header, steps: Sequence[Step]) -> Iterator[Finding]:
@@ -236,6 +265,7 @@ _LOOKS: tuple[Callable[[Header, Sequence[Step]], Iterator[Finding]], ...] = (
     _late,
     _scheduled,
     _skipped,
+    _not_finite,
     _between,
 )
 

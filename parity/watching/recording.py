@@ -210,3 +210,8 @@ def places(size: int) -> Array | None:
     drawn = np.random.default_rng(0).integers(_EDGE, size - _EDGE, ELEMENTS - 2 * _EDGE)
     ends = np.arange(_EDGE)
     return np.unique(np.concatenate([ends, drawn, size - 1 - ends]))
+
+
+def same(one: Array, other: Array) -> bool:
+    """Return whether two arrays hold the same numbers, no number being the same as itself."""
+    return np.array_equal(one, other, equal_nan=True)

@@ -53,7 +53,8 @@ class Report:
 def judge(recording: Recording) -> Report:
     """Return what the oracle says of a recording."""
     update, loss = updates.judged(recording), passes.judged(recording)
-    found = looks.findings(recording)
+    followed = update.parting is None and bool(update.elements + update.abstained)
+    found = looks.findings(recording, followed=followed)
     for judged in (loss, update):
         if judged.parting is not None:
             found.append(_finding(judged.parting, len(recording.steps)))

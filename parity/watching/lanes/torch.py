@@ -17,7 +17,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from parity.watching.lanes.torch_arguments import Arguments
 from parity.watching.lanes.torch_family import Family
-from parity.watching.recording import Header, Parameter, Recording, Step, places
+from parity.watching.recording import Header, Parameter, Recording, Step, places, same
 
 Array = NDArray[Any]
 
@@ -117,7 +117,7 @@ class _Watcher:
             assert parameter.grad is not None
             one.raw = one.values(parameter.grad)
             one.version = parameter.grad._version
-            fresh = np.array_equal(one.raw, one.own, equal_nan=True)  # type: ignore[arg-type]
+            fresh = same(one.raw, one.own)  # type: ignore[arg-type]
             if one.arrived:
                 one.wasted += fresh
             else:
@@ -133,7 +133,7 @@ class _Watcher:
             if used is None or used._version == one.version or self.pending is None:
                 continue
             now = one.values(used)
-            if now.any() and not np.array_equal(now, self.pending.gradients[one.name]):
+            if now.any() and not same(now, self.pending.gradients[one.name]):
                 changed = {**self.pending.changed, one.name: now}
                 self.pending = replace(self.pending, changed=changed)
 
@@ -157,13 +157,12 @@ class _Watcher:
         raw = {
             one.name: one.raw
             for one in have
-            if one.raw is not None and not np.array_equal(one.raw, gradients[one.name])
+            if one.raw is not None and not same(one.raw, gradients[one.name])
         }
         own = {
             one.name: one.own
             for one in self.tensors
-            if one.own is not None
-            and not np.array_equal(one.own, gradients.get(one.name, np.empty(0)))
+            if one.own is not None and not same(one.own, gradients.get(one.name, np.empty(0)))
         }
         before = {one.name: one.values(one.tensor) for one in self.tensors}
         self.pending = Step(
@@ -171,9 +170,7 @@ class _Watcher:
             gradients=gradients,
             after={},
             before={
-                n: w
-                for n, w in before.items()
-                if n not in self.last or not np.array_equal(w, self.last[n])
+                n: w for n, w in before.items() if n not in self.last or not same(w, self.last[n])
             },
             squares={one.name: _square(one.tensor.grad) for one in have if raw},
             raw=raw,
