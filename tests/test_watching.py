@@ -130,7 +130,8 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
         answer = folder / f"{library}-{model}.json"
         with FileLock(f"{answer}.lock"):
             if not answer.is_file():
-                command = [sys.executable, str(LOOPS / f"{library}_loops.py"), model]
+                script = LOOPS / f"{library.removeprefix('tf_')}_loops.py"
+                command = [sys.executable, str(script), library, model]
                 seen = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
                 answer.write_text(seen.stdout.splitlines()[-1], encoding="utf-8")
         found: dict[str, Any] = json.loads(answer.read_text("utf-8"))

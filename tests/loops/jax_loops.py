@@ -206,7 +206,7 @@ MISTAKES = {
 
 def chosen(*models: Any) -> list[Any]:
     """Return the models that the command line names, all where it names none."""
-    return [model for model in models if model.__name__ in (sys.argv[1:] or model.__name__)]
+    return [model for model in models if model.__name__ in (sys.argv[2:] or model.__name__)]
 
 
 def main() -> None:

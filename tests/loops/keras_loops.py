@@ -1,6 +1,7 @@
-"""Loops in Keras 3, healthy and with a mistake each; prints what the watch says of them.
+"""Loops in Keras 3 or tf_keras, whichever is named; prints what the watch says of them.
 
-The backend is that of KERAS_BACKEND; without TensorFlow only `fit` and `train_on_batch` are run.
+The backend of Keras 3 is that of KERAS_BACKEND; without TensorFlow only `fit` and `train_on_batch`
+are run.
 """
 
 from __future__ import annotations
@@ -10,17 +11,19 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-import keras
 import numpy as np
 from sklearn.datasets import load_digits
 
 import parity
 
+LIBRARY = sys.argv[1]
+keras: Any = import_module(LIBRARY)
 STEPS = 12
 ROWS = 8
 
@@ -75,7 +78,8 @@ def by_function(model: Any, optimizer: Any, criterion: Any, loop: Loop) -> None:
         with tf.GradientTape() as tape:
             loss = criterion(y, model(x, training=True))
         variables = model.trainable_variables
-        optimizer.apply(loop.before(tape.gradient(loss, variables)), variables)
+        gradients = loop.before(tape.gradient(loss, variables))
+        optimizer.apply_gradients(zip(gradients, variables, strict=True))
 
     for x, y in batches():
         step(tf.constant(x), tf.constant(y))
@@ -171,37 +175,45 @@ HEALTHY = {
     "healthy with momentum": Loop(optimizer=lambda: SGD(0.1, momentum=0.9, nesterov=True)),
     "healthy with decay on weights": Loop(optimizer=spared),
 }
+# Nothing is kept between steps: there is no zero_grad to forget. A rate that is assigned is in
+# effect from the next update on: there is no wrong place for it.
 MISTAKES = {
     "decay on biases": Loop(optimizer=keras.optimizers.AdamW),
-    # SGD(lr=0.1) is refused by Keras 3, but not this.
-    "an argument of the line before": Loop(optimizer=lambda: SGD(0.1, decay=1e-4)),
-    "lr set on the optimizer": Loop(optimizer=later),
     "a layer frozen": Loop(prepare=freeze),
 }
-# What needs a tape, and XLA on request. Nothing is kept between steps: there is no zero_grad to
-# forget. A rate that is assigned is in effect from the next update on: there is no wrong place.
-HEALTHY_ON_TENSORFLOW = {
+# What needs a tape, and XLA on request.
+ON_TENSORFLOW = {
     "healthy with XLA": Loop(compiled={"jit_compile": True}),
     "healthy by hand": Loop(train=by_hand),
     "healthy by hand with clipping": Loop(train=by_hand, before=clipped),
     "healthy by hand, traced": Loop(train=by_function, before=clipped),
-}
-MISTAKES_ON_TENSORFLOW = {
     "a parameter left out": Loop(train=by_hand, variables=lambda m: m.trainable_variables[:-2]),
     "clipped after the step": Loop(train=by_hand, after=clipped),
+}
+IN_KERAS_3 = {
+    # SGD(lr=0.1) is refused there, but not this.
+    "an argument of the line before": Loop(optimizer=lambda: SGD(0.1, decay=1e-4)),
+    "lr set on the optimizer": Loop(optimizer=later),
+}
+IN_TF_KERAS = {
+    "lr by the wrong name": Loop(optimizer=lambda: SGD(lr=0.5)),
+    "healthy, legacy": Loop(optimizer=lambda: keras.optimizers.legacy.Adam(lr=1e-3, decay=1e-2)),
+    "healthy by hand, legacy": Loop(
+        train=by_hand, optimizer=lambda: keras.optimizers.legacy.RMSprop(momentum=0.9)
+    ),
 }
 
 
 def chosen(*models: Any) -> list[Any]:
     """Return the models that the command line names, all where it names none."""
-    return [model for model in models if model.__name__ in (sys.argv[1:] or model.__name__)]
+    return [model for model in models if model.__name__ in (sys.argv[2:] or model.__name__)]
 
 
 def main() -> None:
     told = {}
-    loops = {**HEALTHY, **MISTAKES}
-    if keras.backend.backend() == "tensorflow":
-        loops |= {**HEALTHY_ON_TENSORFLOW, **MISTAKES_ON_TENSORFLOW}
+    loops = {**HEALTHY, **MISTAKES, **(IN_TF_KERAS if LIBRARY == "tf_keras" else IN_KERAS_3)}
+    if LIBRARY == "tf_keras" or keras.backend.backend() == "tensorflow":
+        loops |= ON_TENSORFLOW
     for kind in chosen(perceptron, Convolution):
         for name, loop in loops.items():
             loop.model = kind
