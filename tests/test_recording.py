@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import zlib
@@ -14,6 +15,7 @@ import pytest
 import parity
 from parity.cli import main
 from parity.lanes import wire
+from parity.watching.by_hand import family
 from parity.watching.recording import RecordingError, load, places
 from parity.watching.report import judge
 
@@ -185,6 +187,41 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
 def test_misuse_shows_the_value_and_the_choices(call: Any, says: str) -> None:
     with pytest.raises(ValueError, match=says):
         call()
+
+
+@pytest.mark.parametrize(
+    ("tensors", "says"),
+    [
+        ({"w": np.zeros((2, 3))}, "no tensors for layer 0 of 1 units in {'w': (2, 3)}"),
+        ({"w": np.zeros((2, 1))}, "no tensors for layer 0 of 1 units in {'w': (2, 1)}"),
+        (
+            {"w": np.zeros((2, 1)), "b": np.zeros(1), "c": np.zeros(1)},
+            "the model's 1 layers leave over {'c': (1,)}",
+        ),
+    ],
+)
+def test_tensors_that_are_not_the_model_s_are_refused(tensors: Any, says: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(says)):
+        parity.watch(tensors, parity.promise("sgd", lr=1), MODEL).__enter__()
+
+
+def test_tensors_are_told_by_their_shapes() -> None:
+    layers = (parity.Layer(3), parity.Layer(2, bias=False), parity.Layer(2))
+    model = parity.Model(layers, parity.Loss("squared_error"))
+    shapes = {"last": (2, 2), "b": (3,), "a": (5, 3), "c": (2,), "middle": (3, 2)}
+    assert {key: name for key, (name, _) in family(model, shapes)["names"].items()} == {
+        "layer0/kernel": "a",
+        "layer0/bias": "b",
+        "layer1/kernel": "middle",
+        "layer2/kernel": "last",
+        "layer2/bias": "c",
+    }
+
+
+def test_batches_that_are_not_told_of_each_step_are_not_judged() -> None:
+    trace = train(3)
+    trace.batch(X, Y, 1.0)
+    assert "not judged: 1 batches were told of 3 steps" in trace.judge().notes
 
 
 def test_of_large_tensors_both_ends_are_recorded() -> None:

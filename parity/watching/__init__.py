@@ -9,9 +9,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 
-from parity.watching.by_hand import Hand
+from parity.watching.by_hand import Hand, as_array
 from parity.watching.recording import Recording, load
 from parity.watching.report import Report, judge
 
@@ -36,6 +37,11 @@ class Watched:
         """Return what the oracle says of what was recorded so far."""
         return judge(self.recording)
 
+    def batch(self, x: Any, y: Any, loss: Any) -> None:
+        """Tell of a step's batch and loss where the watch can't see them: in JAX."""
+        told = {"x": as_array(x).astype(np.float64), "y": as_array(y), "loss": float(loss)}
+        self.recording.batch(told)
+
     def step(self, gradients: Mapping[str, Any], **told: Any) -> None:
         """Take down a step of a loop that updates its own tensors: see `Hand.step`."""
         if not isinstance(self.optimizer, Hand):
@@ -54,7 +60,8 @@ def watch(
     Keras model has its own). With torch's `loss` module the loss and the gradients of a model of
     the oracle's family are judged too. Of a loop that updates its own tensors, `model` are those
     tensors by name, `optimizer` is `parity.promise("sgd", lr=0.1)`, what the loop means to do,
-    `loss` a `parity.Model` if any, and the loop calls the trace's `step`. With a `file` every step
+    `loss` a `parity.Model` if any, and the loop calls the trace's `step`. A loop in JAX with a
+    `parity.Model` calls its `batch`. With a `file` every step
     is also written there at once, for `parity judge`. Raises ValueError for what cannot be watched.
     """
     library = _library(optimizer if optimizer is not None else model)

@@ -39,7 +39,7 @@ def promise(name: str, **arguments: float | bool) -> Promise:
 class Model:
     """A model of the oracle's family, so that loss and gradients can be judged too.
 
-    The watched tensors are its kernels, of shape (inputs, units), and biases, layer by layer.
+    The watched tensors are its kernels, of shape (inputs, units), and its biases, (units,).
     """
 
     layers: tuple[Layer, ...]
@@ -58,7 +58,7 @@ class Hand:
         lane: str = "numpy",
     ) -> None:
         self.tensors, self.promised, self.recording = dict(tensors), promised, recording
-        self.places = {name: places(_array(value).size) for name, value in tensors.items()}
+        self.places = {name: places(as_array(value).size) for name, value in tensors.items()}
         self.last = {name: self._recorded(name, value) for name, value in tensors.items()}
         self.first = True
         recording.begin(self._header(model, lane))
@@ -96,17 +96,17 @@ class Hand:
                 gradients={n: self._recorded(n, value) for n, value in gradients.items()},
                 after=after,
                 before=self.last if self.first else {},
-                squares={n: float(np.sum(_array(v) ** 2)) for n, v in gradients.items()},
+                squares={n: float(np.sum(as_array(v) ** 2)) for n, v in gradients.items()},
                 loss=None if loss is None else float(loss),
-                x=None if x is None else np.asarray(_array(x), np.float64),
-                y=None if y is None else _array(y),
-                masks={name: _array(mask) for name, mask in (masks or {}).items()},
+                x=None if x is None else np.asarray(as_array(x), np.float64),
+                y=None if y is None else as_array(y),
+                masks={name: as_array(mask) for name, mask in (masks or {}).items()},
             )
         )
         self.first, self.last = False, after
 
     def _recorded(self, name: str, value: Any) -> Array:
-        flat = _array(value).reshape(-1)
+        flat = as_array(value).reshape(-1)
         where = self.places[name]
         return np.array(flat if where is None else flat[where])
 
@@ -116,11 +116,15 @@ class Hand:
             versions={},
             optimizer=f"{self.promised.name} by hand",
             parameters=tuple(
-                Parameter(name, _array(v).shape, str(_array(v).dtype), 0, True, self.places[name])
+                Parameter(
+                    name, as_array(v).shape, str(as_array(v).dtype), 0, True, self.places[name]
+                )
                 for name, v in self.tensors.items()
             ),
             rule=self.promised.name,
-            family=None if model is None else _family(model, list(self.tensors)),
+            family=None
+            if model is None
+            else family(model, {n: as_array(v).shape for n, v in self.tensors.items()}),
         )
 
 
@@ -134,19 +138,32 @@ def watching(
     yield Hand(tensors, promised, model, recording)
 
 
-def _family(model: Model, tensors: list[str]) -> dict[str, Any]:
-    names: dict[str, Any] = {}
-    left = iter(tensors)
+def family(model: Model, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
+    """Return a header's family: which tensor is which of the model's, told by their shapes.
+
+    Of tensors alike the first belongs to the first layer. Raises ValueError where one is missing,
+    or left over.
+    """
+    left, names, inputs = dict(shapes), {}, 0
     for number, layer in enumerate(model.layers):
-        names[f"layer{number}/kernel"] = [next(left), False]
+        kernels = [n for n, s in left.items() if s[1:] == (layer.units,) and inputs in (0, s[0])]
+        biases = [n for n, s in left.items() if s == (layer.units,)] if layer.bias else []
+        if not kernels or len(biases) < layer.bias:
+            raise ValueError(f"no tensors for layer {number} of {layer.units} units in {left}")
+        inputs = layer.units
+        names[f"layer{number}/kernel"] = [kernels[0], False]
         if layer.bias:
-            names[f"layer{number}/bias"] = [next(left), False]
+            names[f"layer{number}/bias"] = [biases[0], False]
+        for name in (*kernels[:1], *biases[:1]):
+            del left[name]
+    if left:
+        raise ValueError(f"the model's {len(model.layers)} layers leave over {left}")
     loss = asdict(model.loss)
     del loss["labels"]
     return {"layers": [asdict(layer) for layer in model.layers], "loss": loss, "names": names}
 
 
-def _array(value: Any) -> Array:
+def as_array(value: Any) -> Array:
     """Return a tensor of any library as an array."""
     if hasattr(value, "detach"):
         value = value.detach().cpu()

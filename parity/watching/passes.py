@@ -33,10 +33,14 @@ def judged(recording: Recording) -> Judged:
     names: Names = {case: (name, turned) for case, (name, turned) in header.family["names"].items()}
     if any(parameters[name].places is not None for name, _ in names.values()):
         return Judged(unjudged=("a tensor is too large to be recorded whole",))
-    have = [n for n, step in enumerate(recording.steps) if _one_batch(step)]
+    if len(recording.batches) not in (0, len(recording.steps)):
+        told = f"{len(recording.batches)} batches were told of {len(recording.steps)} steps"
+        return Judged(unjudged=(told,))
+    known = _with_batches(recording)
+    have = [n for n, step in enumerate(known) if _one_batch(step)]
     if not have:
         return Judged(unjudged=("no step was seen to have one batch and one loss",))
-    steps = [recording.steps[n] for n in have]
+    steps = [known[n] for n in have]
     before = befores(recording.steps)
     starts = [before[n] for n in have]
     ends = recording.steps[have[-1]].after
@@ -118,6 +122,13 @@ def _scoped(
 ) -> tuple[Case, Trace, Dials]:
     case, dialled = turned if change.scope in ("", scope) else base
     return case, trace, dialled
+
+
+def _with_batches(recording: Recording) -> list[Step]:
+    if not recording.batches:
+        return recording.steps
+    pairs = zip(recording.steps, recording.batches, strict=True)
+    return [replace(step, x=told["x"], y=told["y"], loss=told["loss"]) for step, told in pairs]
 
 
 def _one_batch(step: Step) -> bool:

@@ -125,6 +125,7 @@ class Recording:
     file: BinaryIO | None = None
     header: Header | None = None
     steps: list[Step] = field(default_factory=list)
+    batches: list[Mapping[str, Any]] = field(default_factory=list)
     left_out: int = 0
     error: str = ""
     ended: bool = False
@@ -141,6 +142,12 @@ class Recording:
             return
         self.steps.append(step)
         self._write({"step": {key.name: getattr(step, key.name) for key in fields(step)}})
+
+    def batch(self, told: Mapping[str, Any]) -> None:
+        """Take down the `x`, `y` and `loss` of a step, which only the loop knows."""
+        if len(self.batches) < STEPS:
+            self.batches.append(told)
+            self._write({"batch": told})
 
     def end(self, error: str) -> None:
         """Take down that the run ended, and what ended it, if it was an error."""
@@ -196,6 +203,8 @@ def _messages(content: bytes) -> Iterator[Any]:
 def _take(recording: Recording, message: Mapping[str, Any]) -> None:
     if "header" in message:
         recording.header = Header.from_dict(message["header"])
+    elif "batch" in message:
+        recording.batches.append(dict(message["batch"]))
     elif "end" in message:
         recording.error, recording.ended = message["end"]["error"], True
         recording.left_out = message["end"]["left_out"]

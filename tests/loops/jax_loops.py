@@ -67,8 +67,13 @@ def objective(params: Any, x: Any, y: Any, model: Any, stopped: bool) -> Any:
     return optax.softmax_cross_entropy_with_integer_labels(outputs, y).mean() + penalty
 
 
-slope = jax.grad(objective)
+slope, slope_and_loss = jax.grad(objective), jax.value_and_grad(objective)
 slope_alone = jax.jit(slope, static_argnums=(3, 4))
+
+
+MODEL = parity.Model(
+    (parity.Layer(16, "relu"), parity.Layer(10)), parity.Loss("softmax_cross_entropy", l2=1e-4)
+)
 
 
 @dataclass(frozen=True)
@@ -81,14 +86,33 @@ class Loop:
     kept: bool = True  # the state that an update returns is used
     shown: bool = True  # update is given the weights
     by_hand: Callable[[Any], Any] = lambda params: params
+    told: bool = False  # the trace is told of each batch and loss
 
     def run(self, model: Any, *, watched: bool = True) -> tuple[Any, list[Any]]:
         """Train; return what the watch saw, and the weights in the end."""
         params, optimizer = weights(model), self.optimizer()
         if not watched:
             return None, self.train(model, params, optimizer)
-        with parity.watch(params, optimizer) as trace:
+        described = MODEL if self.told and model is perceptron else None
+        with parity.watch(params, optimizer, described) as trace:
+            if self.told:
+                return trace, self.train_and_tell(model, params, trace)
             return trace, self.train(model, params, trace.optimizer)
+
+    def train_and_tell(self, model: Any, params: Any, trace: Any) -> list[Any]:
+        tx = trace.optimizer
+
+        @jax.jit
+        def step(params: Any, state: Any, x: Any, y: Any) -> Any:
+            loss, gradients = slope_and_loss(params, x, y, model, self.stopped)
+            updates, state = tx.update(gradients, state, params)
+            return optax.apply_updates(params, updates), state, loss
+
+        state = tx.init(params)
+        for x, y in zip(*batches(), strict=True):
+            params, state, loss = step(params, state, x, y)
+            trace.batch(x, y, loss)
+        return [np.asarray(leaf) for leaf in jax.tree.leaves(params)]
 
     def train(self, model: Any, params: Any, tx: Any) -> list[Any]:
         grown = slope_alone if self.how == "eager" else slope
@@ -160,6 +184,7 @@ def shrunk(params: Any) -> Any:
 
 HEALTHY = {
     "healthy": Loop(),
+    "healthy and told": Loop(told=True),
     "healthy eager": Loop(how="eager"),
     "healthy in a scan": Loop(how="scanned"),
     "healthy with donated buffers": Loop(how="donated"),

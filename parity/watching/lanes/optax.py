@@ -19,6 +19,7 @@ import numpy as np
 import optax
 from jax.experimental import io_callback
 
+from parity.watching.by_hand import Model, family
 from parity.watching.findings import Kind
 from parity.watching.lanes.optax_arguments import Call, Told, settled, told
 from parity.watching.lanes.optax_arrays import (
@@ -48,7 +49,7 @@ def watching(
             "expected an optax.GradientTransformation beside the parameters (of MultiSteps, its "
             f"gradient_transformation()), got {optimizer!r}"
         )
-    watcher = _Watcher(model, optimizer, recording)
+    watcher = _Watcher(model, optimizer, recording, loss)
     try:
         yield watcher.transformation()
     finally:
@@ -67,11 +68,17 @@ class _Plan:
 
 class _Watcher:
     def __init__(
-        self, model: Any, optimizer: optax.GradientTransformation, recording: Recording
+        self,
+        model: Any,
+        optimizer: optax.GradientTransformation,
+        recording: Recording,
+        described: Model | None,
     ) -> None:
         self.optimizer, self.recording = optimizer, recording
         self.inner = optax.with_extra_args_support(optimizer)
         self.model = {name: leaf for name, leaf in named(model).items() if is_float(leaf)}
+        shapes = {name: tuple(leaf.shape) for name, leaf in self.model.items()}
+        self.family = None if described is None else family(described, shapes)
         # As the last step left them; those of the model are all that is known without `params`.
         self.weights: dict[str, Array] = held(sampled(self.model))
         self.slack: dict[str, Array] = {}  # how far from them rounding may have led
@@ -160,6 +167,7 @@ class _Watcher:
             rule=rules[0] if rules else None,
             why="" if rules else "no tensor is trained",
             warnings=tuple((str(kind), says) for kind, says in read.warnings),
+            family=self.family,
         )
         uncounted = any(part.kind in _UNCOUNTED for part in parts)
         return _Plan(header, read.calls, uncounted)
