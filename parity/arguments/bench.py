@@ -109,7 +109,8 @@ class Bench:
             return Channel.NOTHING, ""
         warned = [text for text in news if text.startswith("warning: ")]
         channel = Channel.WARNING if warned else Channel.LOG
-        return channel, (warned or news)[0].partition(": ")[2][:_LONGEST]
+        first = (warned or news)[0].partition(": ")[2]
+        return channel, _ADDRESS.sub("", first)[:_LONGEST]
 
     @cached_property
     def _probes(self) -> dict[str, Any]:
