@@ -8,7 +8,6 @@ A request is `{"names": [...]}`, answered by the targets and their arguments, or
 from __future__ import annotations
 
 import sys
-import traceback
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
@@ -16,31 +15,23 @@ from typing import Any
 from parity.arguments.outcome import Outcome
 from parity.arguments.target import Target
 from parity.arguments.trials import trials
-from parity.lanes import wire, worker
+from parity.lanes import worker
 
 
 def main(module: str) -> int:
     """Answer requests until stdin closes; return the exit status."""
-    worker._contain()
-    requests, replies = worker._streams()
-    try:
-        lane: Any = worker.load(module)
-        targets: dict[str, Target] = {target.name: target for target in lane.targets()}
-    except BaseException as error:  # noqa: BLE001  # sys.exit included: it becomes the reply
-        worker._send(replies, {"error": str(error), "traceback": traceback.format_exc()})
-        return 1
-    worker._send(replies, {"ready": True})
-    while True:
-        try:
-            request = wire.read(requests.read)
-        except EOFError:
-            return 0
-        if "names" in request:
-            arguments = {name: list(target.arguments) for name, target in targets.items()}
-            worker._send(replies, {"targets": arguments})
-        else:
-            for message in _outcomes(targets[request["target"]], request):
-                worker._send(replies, message)
+    return worker.serve(module, _replies, prepare=_targets)
+
+
+def _targets(lane: Any) -> dict[str, Target]:
+    return {target.name: target for target in lane.targets()}
+
+
+def _replies(targets: dict[str, Target], request: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    if "names" in request:
+        yield {"targets": {name: list(one.arguments) for name, one in targets.items()}}
+    else:
+        yield from _outcomes(targets[request["target"]], request)
 
 
 def _outcomes(target: Target, request: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

@@ -206,7 +206,7 @@ class Bench:
         return "implementation" in text or not self.works(name)
 
     def _run(self, call: Call) -> Seen:
-        with worker._listening() as heard:
+        with worker.listening() as heard:
             try:
                 run, error = self.target.run(call), ""
             except Absent:

@@ -12,7 +12,7 @@ from parity.lanes import Lane
 from parity.lanes.catalog import LANES
 from parity.lanes.installed import missing, versions
 from parity.lanes.pipe import Failure, Lost, Process
-from parity.lanes.process import _environment
+from parity.lanes.process import environment
 
 _ENVIRONMENT = {
     "JAX_ENABLE_X64": "1",
@@ -74,7 +74,7 @@ class Framework:
         self.name = name
         self.versions = ", ".join(f"{p} {installed.get(p, '?')}" for p in source.packages)
         self._command = [sys.executable, "-m", "parity.arguments", source.module]
-        self._environment = _environment({**needed.environment, **_ENVIRONMENT})
+        self._environment = environment({**needed.environment, **_ENVIRONMENT})
         self._process: Process | None = None
         self._stopped = False
 
@@ -150,5 +150,5 @@ class Framework:
             self._process = Process(self._command, self._environment)
             message: dict[str, Any] = self._process.receive(PATIENCE)
             if "ready" not in message:
-                raise Lost(Failure("import", message["error"], message.get("traceback", "")))
+                raise Lost(Failure("import", message["import"], message.get("traceback", "")))
         return self._process

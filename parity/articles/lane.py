@@ -10,7 +10,7 @@ from parity.lanes import Lane
 from parity.lanes.catalog import LANES
 from parity.lanes.installed import missing
 from parity.lanes.pipe import Failure, Lost, Process
-from parity.lanes.process import _environment
+from parity.lanes.process import environment
 
 PATIENCE = 300.0  # seconds for an import, or for a system, on a busy machine
 _ENVIRONMENT = {
@@ -48,10 +48,10 @@ def answers(name: str, systems: Sequence[System]) -> Iterator[tuple[System, Answ
     command = [sys.executable, "-m", "parity.articles", f"parity.articles.lanes.{name}"]
     process: Process | None = None
     try:
-        process = Process(command, _environment({**lane.environment, **_ENVIRONMENT}))
+        process = Process(command, environment({**lane.environment, **_ENVIRONMENT}))
         message = process.receive(PATIENCE)
         if "ready" not in message:
-            raise Lost(Failure("import", message["error"], message.get("traceback", "")))
+            raise Lost(Failure("import", message["import"], message.get("traceback", "")))
         for system in systems:
             process.send({"system": system.name})
             yield system, Answer.from_dict(process.receive(PATIENCE)["answer"])

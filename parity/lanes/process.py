@@ -43,7 +43,7 @@ class Worker:
         self.lane = lane
         self.busy = False
         self._command = [python, "-m", "parity.lanes.worker", lane.module, lane.mode]
-        self._environment = _environment({**lane.environment, **(lane.x64 if x64 else {})})
+        self._environment = environment({**lane.environment, **(lane.x64 if x64 else {})})
         self._patience = patience
         self._process: Process | None = None
         self._broken: Failure | None = None
@@ -238,11 +238,12 @@ def _needs_x64(lane: Lane, case: Case) -> bool:
     return bool(lane.x64) and case.dtype == "float64"
 
 
-def _environment(wanted: Mapping[str, str]) -> dict[str, str]:
-    environment = {**os.environ, **wanted}
+def environment(wanted: Mapping[str, str]) -> dict[str, str]:
+    """Return this process's environment with what is wanted, for one that finds this package."""
+    found = {**os.environ, **wanted}
     root = Path(__file__).parents[2]
     # A checkout may be on this interpreter's path by other means than the environment.
     if root.name not in ("site-packages", "dist-packages"):
-        paths = [str(root), environment.get("PYTHONPATH", "")]
-        environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
-    return environment
+        paths = [str(root), found.get("PYTHONPATH", "")]
+        found["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
+    return found

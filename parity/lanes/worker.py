@@ -16,7 +16,7 @@ import signal
 import sys
 import traceback
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 from types import ModuleType
@@ -31,17 +31,31 @@ from parity.trace import Trace, TraceError
 def main(module: str, mode: str) -> int:
     """Answer requests until stdin closes; return the exit status.
 
-    The first message sent is `{"ready": true}`, or `{"import": reason, "traceback": text}` where
-    `module` cannot be imported. A request is `{"cases": [case, ...]}`, each of which is answered by
+    A request is `{"cases": [case, ...]}`, each of which is answered by
     `{"trace": ...}`, `{"refused": reason}` or `{"error": reason, "traceback": text}`; or it is
     `{"describe": true}`, answered by `{"lanes": [lane, ...]}` or an error.
+    """
+    return serve(module, lambda lane, request: _replies(lane, mode, request))
+
+
+def serve(
+    module: str,
+    replies_to: Callable[[Any, Mapping[str, Any]], Iterable[bytes | Mapping[str, Any]]],
+    *,
+    prepare: Callable[[Any], Any] = lambda lane: lane,
+) -> int:
+    """Import a module, then send the replies to each request until stdin closes.
+
+    `replies_to` gets what `prepare` makes of the module. The first message sent is
+    `{"ready": true}`, or `{"import": reason, "traceback": text}` where either of them fails.
+    Returns the exit status.
     """
     _contain()
     requests, replies = _streams()
     try:
-        lane = load(module)
+        lane = prepare(load(module))
     except BaseException as error:  # noqa: BLE001  # sys.exit included: it becomes the reply
-        _send(replies, {"import": _sentence(error), "traceback": traceback.format_exc()})
+        _send(replies, {"import": sentence(error), "traceback": traceback.format_exc()})
         return 1
     _send(replies, {"ready": True})
     while True:
@@ -49,10 +63,8 @@ def main(module: str, mode: str) -> int:
             request = wire.read(requests.read)
         except EOFError:
             return 0
-        if "describe" in request:
-            _send(replies, _described(lane))
-        for record in request.get("cases", ()):
-            _send(replies, _answer(lane, mode, record))
+        for message in replies_to(lane, request):
+            _send(replies, message)
 
 
 def load(module: str) -> Any:
@@ -73,7 +85,7 @@ def load(module: str) -> Any:
 
 def train(lane: Any, mode: str, case: Case) -> Trace:
     """Train `case` with a loaded lane; what was said and the versions are part of the trace."""
-    with _listening() as heard:
+    with listening() as heard:
         trace = lane.train(case, mode)
     if not isinstance(trace, Trace):
         raise TraceError(f"train returned {type(trace).__name__}, expected a Trace")
@@ -90,6 +102,13 @@ def physical_memory() -> int | None:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):
         return None
+
+
+def _replies(lane: Any, mode: str, request: Mapping[str, Any]) -> Iterator[bytes]:
+    if "describe" in request:
+        yield _described(lane)
+    for record in request.get("cases", ()):
+        yield _answer(lane, mode, record)
 
 
 def _answer(lane: Any, mode: str, record: Mapping[str, Any]) -> bytes:
@@ -119,10 +138,11 @@ def _record(lane: Lane) -> dict[str, Any]:
 
 
 def _error(error: BaseException) -> bytes:
-    return wire.pack({"error": _sentence(error), "traceback": traceback.format_exc()})
+    return wire.pack({"error": sentence(error), "traceback": traceback.format_exc()})
 
 
-def _sentence(error: BaseException) -> str:
+def sentence(error: BaseException) -> str:
+    """Return what is said of an error: its kind and message."""
     return f"{type(error).__name__}: {error}"
 
 
@@ -167,7 +187,7 @@ def _limit(resource_name: str, most: int) -> None:
 
 
 @contextlib.contextmanager
-def _listening() -> Iterator[list[str]]:
+def listening() -> Iterator[list[str]]:
     """Collect the warnings and log records of the block: the warnings, then the rest."""
     heard: list[str] = []
     logged: list[str] = []

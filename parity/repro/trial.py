@@ -11,7 +11,9 @@ PATIENCE = 300.0  # seconds for an import and what is compiled, on a busy machin
 SAYS = "expected "  # how the line begins that a script prints when it has come to compare
 
 # Runs one script after the other in one process, which imports the framework once, and prints the
-# number of the first that compares and exits 1.
+# number of the first that compares and exits 1. What is run is what this package has just written,
+# of checked numbers and its own names: no text of a file or of a user gets there. A script that
+# fails in any other way is no repro.
 _MANY = f"""
 import contextlib, io, json, sys
 for number, text in enumerate(json.load(sys.stdin)):
