@@ -9,8 +9,12 @@ from importlib import import_module
 COMMANDS = {
     "articles": ("parity.articles", "five articles on training loops, run and judged"),
     "audit": ("parity.arguments", "which arguments of every optimizer and loss do something"),
+    "bisect": ("parity.upgrades.bisecting", "which release of a package changed training"),
     "fingerprint": ("parity.fingerprint", "what each lane's optimizers do, dial by dial"),
+    "history": ("parity.history", "when a lane's dials, scores, verdicts or speed last changed"),
     "judge": ("parity.watching", "what the oracle says of a recorded training loop"),
+    "report": ("parity.report", "one page of what runs found, and the same as Markdown and JSON"),
+    "upgrade": ("parity.upgrades", "what training does otherwise from one release to another"),
 }  # each with the module that has its `add_options` and `main`, and what it tells
 
 

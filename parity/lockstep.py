@@ -73,7 +73,7 @@ class Harness:
     def examples(self, lane: Lane, problem: str, optimizer: str, profile: Profile) -> list[Case]:
         """Return the generated cases that `lane` can run, its share of the profile's number."""
         wanted = max(1, round(profile.share(lane)))
-        drawn = generated(problem, optimizer, _dtypes(lane, profile), profile, self.seed)
+        drawn = generated(problem, optimizer, dtypes_of(lane, profile), profile, self.seed)
         return [case for case in drawn if lane.lacks(case) is None][:wanted]
 
     def shrunk(
@@ -86,7 +86,7 @@ class Harness:
         """
         if worst.verdict.status is Status.DIVERGE and worst.verdict.score < CLEAR:
             return worst
-        source = Source(problem, optimizer, _dtypes(lane, profile), profile, self.seed)
+        source = Source(problem, optimizer, dtypes_of(lane, profile), profile, self.seed)
         smallest, tries = worst, 0
 
         def alike(case: Case) -> bool:
@@ -162,7 +162,7 @@ def _candidates(lane: Lane, claim: Claim, seed: int) -> Iterator[Case]:
         for optimizer in claim.when.get("optimizer", tuple(lane.optimizers))
         if optimizer in lane.optimizers
         for problem in PROBLEMS
-        for case in generated(problem, optimizer, _dtypes(lane, WITNESS), WITNESS, seed)
+        for case in generated(problem, optimizer, dtypes_of(lane, WITNESS), WITNESS, seed)
         if lane.lacks(case) is None and claim.applies(lane.name, case)
     ]
     # Of every optimizer and problem some, and what a row of zeros brings to a kink.
@@ -172,7 +172,8 @@ def _candidates(lane: Lane, claim: Claim, seed: int) -> Iterator[Case]:
     yield from (replace(case, x=64 * case.x) for case in spread)
 
 
-def _dtypes(lane: Lane, profile: Profile) -> tuple[str, ...]:
+def dtypes_of(lane: Lane, profile: Profile) -> tuple[str, ...]:
+    """Return the dtypes of a profile that a lane has."""
     return tuple(dtype for dtype in profile.dtypes if dtype in lane.dtypes)
 
 

@@ -26,8 +26,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--parity-profile",
         metavar="PROFILE",
-        default="standard",
-        help="how many cases are drawn: quick, standard or deep (default: %(default)s)",
+        help="how many cases are drawn: quick, standard or deep (default: standard, or what the "
+        "baseline was made with)",
     )
     group.addoption(
         "--parity-cases",
@@ -38,6 +38,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--parity-case",
         metavar="FILE",
         help="run this one case, as a finding saved it, instead of drawing any",
+    )
+    group.addoption(
+        "--parity-save",
+        metavar="NAME",
+        help="write what this environment does to a baseline; the run fails once where it changed",
+    )
+    group.addoption(
+        "--parity-compare",
+        metavar="NAME",
+        help="run what a baseline was made with, and fail where something but rounding changed",
+    )
+    group.addoption(
+        "--parity-report",
+        metavar="DIR",
+        help="write the report to this folder: a page that opens from disk, Markdown and JSON",
     )
     group.addoption("--parity-json", metavar="FILE", help="write all verdicts to this file")
     group.addoption(

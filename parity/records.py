@@ -29,6 +29,7 @@ def record(check: str, result: Result) -> dict[str, Any]:
             "dtype": case.dtype,
             "case": case.digest,
             "claims": [claim.name for claim in result.claims],
+            "dials": _dials(result),
             "score": result.verdict.score,
             **result.verdict.to_dict(),
         }
@@ -75,6 +76,15 @@ def write(path: Path, facts: Mapping[str, Any], records: Sequence[Record]) -> No
     }
     text = json.dumps(_finite(report), indent=1, allow_nan=False)
     path.write_text(text + "\n", encoding="utf-8")
+
+
+def _dials(result: Result) -> dict[str, list[str]]:
+    """Return the values of the dials that the claims turn, as text; of a list of names, each."""
+    turned: dict[str, list[str]] = {}
+    for claim in result.claims:
+        values = claim.value if isinstance(claim.value, tuple) else (claim.value,)
+        turned.setdefault(claim.dial, []).extend(map(str, values))
+    return {dial: sorted(set(values)) for dial, values in turned.items()}
 
 
 def _total(counts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Generator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from parity.plugin import PACKAGE
 from parity.session import Session
+
+if TYPE_CHECKING:
+    from parity.baseline.gate import Gate
 
 CHECKS = "parity.checks."
 
@@ -18,20 +21,30 @@ def start(config: pytest.Config) -> None:
     """Refuse what cannot run before anything starts, then take part in the run."""
     told = getattr(config, "workerinput", {})  # by the controller of xdist
     try:
+        gate = _gate(config)
+        asked = gate.asked if gate is not None else None
+        words = asked.lanes if asked is not None else None
+        seed = told.get("parity_seed", config.getoption("hypothesis_seed", None))
         session = Session(
-            lanes=config.getoption("parity_lanes"),
-            profile=config.getoption("parity_profile"),
-            cases=config.getoption("parity_cases"),
+            lanes=_first(config.getoption("parity_lanes"), ",".join(words) if words else None),
+            profile=_first(config.getoption("parity_profile"), asked and asked.profile, "standard"),
+            cases=_first(config.getoption("parity_cases"), asked and asked.cases),
             case=config.getoption("parity_case"),
             report=config.getoption("parity_json"),
-            seed=told.get("parity_seed", config.getoption("hypothesis_seed", None)),
+            page=config.getoption("parity_report"),
+            seed=_first(seed, asked and asked.seed),
             timeout=config.getoption("parity_timeout"),
             folder=config.invocation_params.dir,
             command=_command(config),
+            gate=gate,
         )
     except ValueError as error:
         raise pytest.UsageError(str(error)) from error
     config.pluginmanager.register(Run(config, session), "parity-run")
+    if gate is not None:
+        from parity.baseline.hooks import Hooks
+
+        config.pluginmanager.register(Hooks(config, session, gate), "parity-baseline")
 
 
 class Run:
@@ -42,6 +55,7 @@ class Run:
         self.session = session
         self.records: list[dict[str, Any]] = []
         self._lane = ""
+        self._told: list[str] = []
 
     @pytest.fixture
     def parity_session(self) -> Session:
@@ -123,11 +137,13 @@ class Run:
         yield
         if self.session.report is not None and self._reports():
             terminalreporter.write_line(f"verdicts: {self.session.report}")
+        for line in self._told:
+            terminalreporter.write_line(line)
 
-    def pytest_sessionfinish(self, exitstatus: int) -> None:
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Write the verdicts where they were asked for."""
-        if self.session.report is not None and self._reports():
-            self.session.write_report(self.records, int(exitstatus))
+        if self._reports():
+            self._told = self.session.finish(self.records, int(session.exitstatus))
 
     def pytest_unconfigure(self) -> None:
         """End the worker processes."""
@@ -135,6 +151,24 @@ class Run:
 
     def _reports(self) -> bool:
         return not hasattr(self.config, "workerinput") and not self.config.option.collectonly
+
+
+def _gate(config: pytest.Config) -> Gate | None:
+    """Return what the run does with baselines; `[tool.parity]` is checked in any case."""
+    from parity.baseline.config import settings
+
+    compare, save = config.getoption("parity_compare"), config.getoption("parity_save")
+    if compare is None and save is None:
+        settings(config.rootpath)
+        return None
+    from parity.baseline.gate import gate
+
+    place = (config.rootpath, config.invocation_params.dir)
+    return gate(*place, compare=compare, save=save, case=config.getoption("parity_case"))
+
+
+def _first(*values: Any) -> Any:
+    return next((value for value in values if value is not None), None)
 
 
 def _lane(item: pytest.Item) -> str:

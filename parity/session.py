@@ -6,16 +6,19 @@ It is made while tests are collected, so what only a running check needs is impo
 from __future__ import annotations
 
 import math
-import random
 import shlex
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from parity import records
+from parity import report as pages
 from parity.arguments.framework import FRAMEWORKS
-from parity.case import OPTIMIZERS, Case, CaseError, Optimizer
+from parity.asked import read_case, seconds, seed_of, whole, writable
+from parity.case import OPTIMIZERS, Case, Optimizer
 from parity.datasets import REAL, article_cases, real_case
 from parity.known import CLAIMS, Claim, in_force
 from parity.lanes import Lane
@@ -24,6 +27,8 @@ from parity.lanes.installed import load_lanes, missing, versions
 from parity.profiles import PROFILES, Profile
 
 if TYPE_CHECKING:
+    from parity.baseline.content import Offer
+    from parity.baseline.gate import Gate, Judged
     from parity.lockstep import Harness, Result
 
 PROBLEMS = ("linear", "softmax", "mlp")
@@ -55,24 +60,31 @@ class Session:
         cases: str | int | None = None,
         case: str | None = None,
         report: str | None = None,
+        page: str | None = None,
         seed: str | int | None = None,
         timeout: str | float = 120.0,
         folder: Path,
         command: str = "pytest parity",
+        gate: Gate | None = None,
     ) -> None:
         # Lanes last: a lane's file is asked in a process of its own, which may import a framework.
         if profile not in PROFILES:
             raise ValueError(f"profile: expected one of {', '.join(PROFILES)}, got {profile!r}")
         self.profile_name = profile
         self.profile: Profile = PROFILES[profile]
-        self.cases = None if cases is None else _whole(cases)
-        self.timeout = _seconds(timeout)
-        self.seed = _seed(seed)
-        self.report = None if report is None else _writable(Path(report))
+        self.cases = None if cases is None else whole(cases)
+        self.timeout = seconds(timeout)
+        self.seed = seed_of(seed)
+        self.report = None if report is None else writable(Path(report))
+        self.page = None if page is None else pages.folder(Path(page))
         self.case_path = case
-        self.case = None if case is None else _read(Path(case))
+        self.case = None if case is None else read_case(Path(case))
         self.folder = folder
         self.command = command
+        self.gate = gate
+        self.judged: Judged | None = None  # at the end, where there is a gate
+        # The words that lanes were chosen with; None: all there are.
+        self.selection = None if lanes is None else _words(lanes)
         self._origins = _chosen(lanes)
         self.missing: dict[str, str] = {}
         chosen = [lane for lane, _ in self._origins.values()]
@@ -82,6 +94,7 @@ class Session:
         self.claims = in_force(CLAIMS, versions())
         self._records: dict[str, list[dict[str, Any]]] = {}
         self._told: set[tuple[str, str]] = set()
+        self._offers: dict[str, dict[str, dict[str, Offer]]] = {}
 
     @cached_property
     def harness(self) -> Harness:
@@ -120,14 +133,23 @@ class Session:
         """Return the parametrization of the check named so."""
         if (check == "test_case") is (self.case is None):
             return []
-        find = {
+        return [row for lane in self.lanes for row in self._finders[check](lane)]
+
+    @property
+    def checks(self) -> frozenset[str]:
+        """The ids of all checks, as `test_dataset[torch-iris]`."""
+        return frozenset(f"{name}[{row.id}]" for name in self._finders for row in self.rows(name))
+
+    @property
+    def _finders(self) -> dict[str, Callable[[Lane], list[Row]]]:
+        return {
             "test_case": self._case_rows,
             "test_lockstep": self._lockstep_rows,
             "test_dataset": self._dataset_rows,
             "test_claim": self._claim_rows,
             "test_arguments": self._argument_rows,
+            "test_surface": self._surface_rows,
         }
-        return [row for lane in self.lanes for row in find[check](lane)]
 
     def dataset(self, name: str) -> Case:
         """Return whole epochs on a real data set, or what a tutorial trains."""
@@ -138,8 +160,24 @@ class Session:
 
     def record(self, nodeid: str, result: Result) -> None:
         """Keep a verdict for the summary and the JSON file."""
-        found = records.record(nodeid.partition("::")[2], result)
-        self._records.setdefault(nodeid, []).append(found)
+        found, own = records.record(_check(nodeid), result), self._records.setdefault(nodeid, [])
+        wide = result.case.dtype == "float64" and result.trace is not None
+        if self.gate is not None and wide and not any("losses" in other for other in own):
+            found["losses"] = _losses(result)
+        own.append(found)
+
+    def offer(self, nodeid: str, framework: str, offers: dict[str, Offer]) -> None:
+        """Keep what a framework offers for a baseline."""
+        self._offers[nodeid] = {framework: offers}
+
+    def known_offers(self, framework: str) -> Mapping[str, Offer]:
+        """Return what the baseline, where there is one, says that a framework offers."""
+        known = self.gate.known if self.gate is not None else None
+        return {} if known is None else known.frameworks.get(framework, {})
+
+    def offered(self, nodeid: str) -> dict[str, dict[str, Offer]]:
+        """Return what a check found a framework to offer, and forget it."""
+        return self._offers.pop(nodeid, {})
 
     def explain(self, nodeid: str, worst: Result) -> None:
         """Add the cause of a check's finding to its last verdict, as plain values."""
@@ -150,9 +188,13 @@ class Session:
         """Return a check's verdicts, and forget them."""
         return self._records.pop(nodeid, [])
 
-    def finding(self, lane: Lane, result: Result) -> str:
-        """Return a divergence or error as a person reads it; its case is saved."""
+    def finding(self, nodeid: str, lane: Lane, result: Result) -> str:
+        """Return a divergence or error as a person reads it; its case is saved.
+
+        What the report shows of it is kept with the check's last verdict.
+        """
         from parity.findings import describe, save, save_script
+        from parity.report.finding import finding_data
 
         told = (lane.name, result.verdict.reason)
         if told in self._told:
@@ -161,22 +203,38 @@ class Session:
         path = self.case_path or save(result.case, self.folder)
         words = [f"--parity-case={path}", f"--parity-lanes={self._origins[lane.name][1]}"]
         again = " ".join([self.command, *(shlex.quote(word) for word in words)])
-        told_as = describe(result, self._who(lane, result), again)
-        if self.case_path is not None or result.verdict.divergence is None:
-            return told_as
-        return f"{told_as}\n  repro:  {save_script(result, lane, self.folder)}"
+        told_as, script = describe(result, self._who(lane, result), again), ""
+        if self.case_path is None and result.verdict.divergence is not None:
+            repro = save_script(result, lane, self.folder)
+            told_as += f"\n  repro:  {repro}"
+            if repro.startswith("python "):
+                script = (self.folder / repro.removeprefix("python ")).read_text(encoding="utf-8")
+        kept = finding_data(result, text=told_as, again=again, script=script)
+        self._records[nodeid][-1]["finding"] = kept
+        return told_as
 
-    def write_report(self, verdicts: list[dict[str, Any]], exit_status: int) -> None:
-        """Write all verdicts, and what they were found with, to the file that was asked for."""
-        assert self.report is not None
-        facts = {
+    def finish(self, verdicts: list[dict[str, Any]], exit_status: int) -> list[str]:
+        """Write verdicts and report where they were asked for, and keep the run in the history.
+
+        Return what a person should read of it.
+        """
+        facts: dict[str, Any] = {
+            "at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "command": self.command,
+            "cases": self.cases,
+            "case": self.case_path,
             "exit_status": exit_status,
             "profile": self.profile_name,
             "seed": self.seed,
             "versions": versions(),
             "missing": self.missing,
         }
-        records.write(self.report, facts, verdicts)
+        if self.judged is not None:
+            facts["changes"] = [change.to_dict() for change in self.judged.changes]
+            facts["compared"] = list(self.judged.notes)
+        if self.report is not None:
+            records.write(self.report, facts, verdicts)
+        return pages.finish(facts, verdicts, self.page, self.folder)
 
     def _able(self, chosen: list[Lane], selection: str | None) -> list[Lane]:
         """Return the lanes that can run, the slowest first, and keep why the others cannot."""
@@ -266,6 +324,18 @@ class Session:
             if source.audited_with(self.lanes) is lane
         ]
 
+    def _surface_rows(self, lane: Lane) -> list[Row]:
+        """Return the frameworks that are asked what they offer; only for a baseline."""
+        if self.gate is None:
+            return []
+        from parity.baseline.gather import frameworks
+
+        return [
+            Row({"lane": lane, "framework": name}, f"{lane.name}-{name}")
+            for name, its in frameworks(self.lanes).items()
+            if its is lane
+        ]
+
     def _witness(self, claim: Claim) -> Lane | None:
         """Return the lane that a claim is checked on: of those it covers here, the promptest.
 
@@ -288,6 +358,10 @@ def _numbered(names: list[str], number: int) -> str:
     return names[number] + (f"-{before + 1}" if before else "")
 
 
+def _words(selection: str) -> tuple[str, ...]:
+    return tuple(sorted({part.strip() for part in selection.split(",") if part.strip()}))
+
+
 def _chosen(selection: str | None) -> dict[str, tuple[Lane, str]]:
     """Return the lanes by name, each with the words that choose it."""
     known = {lane.name: (lane, lane.name) for lane in LANES}
@@ -300,6 +374,18 @@ def _chosen(selection: str | None) -> dict[str, tuple[Lane, str]]:
     return {name: known.get(name, chosen) for name, chosen in found.items()}
 
 
+def _check(nodeid: str) -> str:
+    return nodeid.partition("::")[2]
+
+
+def _losses(result: Result) -> str:
+    from parity.baseline.numbers import losses
+    from parity.known import dials
+
+    assert result.trace is not None
+    return losses(result.case, result.trace, dials(result.claims))
+
+
 @cache
 def _articles() -> dict[str, Case]:
     return article_cases()
@@ -308,51 +394,3 @@ def _articles() -> dict[str, Case]:
 def _is_evidence(lane: Lane) -> bool:
     """Return whether a lane says something about a framework; the control does not."""
     return lane not in LANES or any(package != "numpy" for package in lane.packages)
-
-
-def _seconds(value: str | float) -> float:
-    try:
-        seconds = float(value)
-    except ValueError:
-        seconds = math.nan
-    if not 0 < seconds < math.inf:
-        raise ValueError(f"timeout: expected a number of seconds above 0, got {value!r}")
-    return seconds
-
-
-def _whole(value: str | int) -> int:
-    try:
-        number = int(value)
-    except ValueError:
-        number = 0
-    if number < 1:
-        raise ValueError(f"cases: expected a whole number above 0, got {value!r}")
-    return number
-
-
-def _seed(value: str | int | None) -> int:
-    if value == "random":
-        return random.randrange(2**32)
-    try:
-        return 0 if value is None else int(value)
-    except ValueError:
-        raise ValueError(f"seed: expected a whole number or random, got {value!r}") from None
-
-
-def _writable(path: Path) -> Path:
-    if not path.parent.is_dir():
-        raise ValueError(f"{path}: no folder {path.parent}")
-    if path.is_dir():
-        raise ValueError(f"{path}: is a folder")
-    return path
-
-
-def _read(path: Path) -> Case:
-    try:
-        return Case.from_json(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ValueError(f"{path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path}: not a text file: {error.reason}") from error
-    except CaseError as error:
-        raise ValueError(f"{path}: {error}") from error

@@ -42,7 +42,7 @@ def test_lockstep(
         worst = session.harness.shrunk(lane, problem, optimizer, profile, worst)
     worst = session.harness.diagnosed(lane, worst, batch)
     session.explain(request.node.nodeid, worst)
-    pytest.fail(session.finding(lane, worst), pytrace=False)
+    pytest.fail(session.finding(request.node.nodeid, lane, worst), pytrace=False)
 
 
 def test_dataset(
@@ -79,7 +79,7 @@ def _expect_agreement(
         if explained:
             worst = session.harness.diagnosed(lane, worst, ())
             session.explain(nodeid, worst)
-        pytest.fail(session.finding(lane, worst), pytrace=False)
+        pytest.fail(session.finding(nodeid, lane, worst), pytrace=False)
 
 
 def _worst(results: Sequence[Result]) -> Result | None:

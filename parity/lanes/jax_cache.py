@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
+from contextlib import suppress
 
 import jax
+
+from parity.cache import cache
 
 
 def keep_compiled() -> None:
@@ -13,9 +14,13 @@ def keep_compiled() -> None:
 
     Compiling is nearly all that a new shape costs, and small compilations are the most of it.
     """
-    if jax.config.jax_compilation_cache_dir is not None:
+    if getattr(jax.config, "jax_compilation_cache_dir", None) is not None:
         return
-    caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    jax.config.update("jax_compilation_cache_dir", str(caches / "parity" / "jax"))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
-    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+    wanted = {
+        "jax_compilation_cache_dir": str(cache() / "jax"),
+        "jax_persistent_cache_min_compile_time_secs": 0,
+        "jax_persistent_cache_min_entry_size_bytes": -1,
+    }
+    for name, value in wanted.items():
+        with suppress(AttributeError):  # of a release that has no such setting
+            jax.config.update(name, value)

@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ __all__ = ["PATIENCE", "Failure", "LaneError", "Reply", "Worker", "Workers", "tr
 
 PATIENCE = 120.0  # seconds for an import, or for a case with its compilation, on a busy machine
 HANGS = 3  # a lane that has hung so often is given up
+_FLAGS = "XLA_FLAGS"
 _SHARE = 1 << 30  # bytes of memory that a worker with a framework takes at most, roughly
 
 Reply = Trace | Failure
@@ -38,12 +40,14 @@ class Worker:
         *,
         x64: bool = False,
         python: str = sys.executable,
+        variables: Mapping[str, str] | None = None,
         patience: float = PATIENCE,
     ) -> None:
         self.lane = lane
         self.busy = False
         self._command = [python, "-m", "parity.lanes.worker", lane.module, lane.mode]
-        self._environment = environment({**lane.environment, **(lane.x64 if x64 else {})})
+        wanted = {**lane.environment, **(lane.x64 if x64 else {}), **(variables or {})}
+        self._environment = environment(wanted)
         self._patience = patience
         self._process: Process | None = None
         self._broken: Failure | None = None
@@ -155,13 +159,21 @@ class Workers:
     """Workers by lane, started when first needed; the longest unused are closed beyond `limit`.
 
     By default as many stay alive as the machine's memory can be expected to hold. A worker in the
-    middle of a batch is never closed for another.
+    middle of a batch is never closed for another. `python` is the interpreter of them all, and
+    `variables` are set for each.
     """
 
-    def __init__(self, *, limit: int | None = None, patience: float = PATIENCE) -> None:
+    def __init__(
+        self,
+        *,
+        limit: int | None = None,
+        python: str = sys.executable,
+        variables: Mapping[str, str] | None = None,
+        patience: float = PATIENCE,
+    ) -> None:
+        self._start = partial(Worker, python=python, variables=variables, patience=patience)
         memory = worker.physical_memory()
         self._limit = limit or max(2, (memory or 0) // _SHARE)
-        self._patience = patience
         self._workers: dict[tuple[str, bool], Worker] = {}
         self._lock = threading.Lock()
 
@@ -198,7 +210,7 @@ class Workers:
                 found.close()
                 found = None
             self._close_beyond(self._limit - 1)
-            self._workers[key] = found or Worker(lane, x64=x64, patience=self._patience)
+            self._workers[key] = found or self._start(lane, x64=x64)
             return self._workers[key]
 
     def _close_beyond(self, limit: int) -> None:
@@ -239,8 +251,13 @@ def _needs_x64(lane: Lane, case: Case) -> bool:
 
 
 def environment(wanted: Mapping[str, str]) -> dict[str, str]:
-    """Return this process's environment with what is wanted, for one that finds this package."""
+    """Return this process's environment with what is wanted, for one that finds this package.
+
+    XLA reads all its flags from one variable, so that those that are set already stay beside.
+    """
     found = {**os.environ, **wanted}
+    if _FLAGS in wanted:
+        found[_FLAGS] = f"{os.environ.get(_FLAGS, '')} {wanted[_FLAGS]}".strip()
     root = Path(__file__).parents[2]
     # A checkout may be on this interpreter's path by other means than the environment.
     if root.name not in ("site-packages", "dist-packages"):

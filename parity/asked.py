@@ -1,0 +1,62 @@
+"""What the words of an option mean; what they cannot mean is refused with the words in it."""
+
+from __future__ import annotations
+
+import math
+import random
+from pathlib import Path
+
+from parity.case import Case, CaseError
+
+
+def seconds(value: str | float) -> float:
+    """Return a number of seconds above 0. Raises ValueError."""
+    try:
+        number = float(value)
+    except ValueError:
+        number = math.nan
+    if not 0 < number < math.inf:
+        raise ValueError(f"timeout: expected a number of seconds above 0, got {value!r}")
+    return number
+
+
+def whole(value: str | int) -> int:
+    """Return a whole number above 0. Raises ValueError."""
+    try:
+        number = int(value)
+    except ValueError:
+        number = 0
+    if number < 1:
+        raise ValueError(f"cases: expected a whole number above 0, got {value!r}")
+    return number
+
+
+def seed_of(value: str | int | None) -> int:
+    """Return a seed; 0 where none is given. Raises ValueError."""
+    if value == "random":
+        return random.randrange(2**32)
+    try:
+        return 0 if value is None else int(value)
+    except ValueError:
+        raise ValueError(f"seed: expected a whole number or random, got {value!r}") from None
+
+
+def writable(path: Path) -> Path:
+    """Return a path that a file can be written to. Raises ValueError."""
+    if not path.parent.is_dir():
+        raise ValueError(f"{path}: no folder {path.parent}")
+    if path.is_dir():
+        raise ValueError(f"{path}: is a folder")
+    return path
+
+
+def read_case(path: Path) -> Case:
+    """Return the case in a file. Raises ValueError."""
+    try:
+        return Case.from_json(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(f"{path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: not a text file: {error.reason}") from error
+    except CaseError as error:
+        raise ValueError(f"{path}: {error}") from error

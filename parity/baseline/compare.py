@@ -1,0 +1,215 @@
+"""Two baselines to changes: every difference has its kind, and what only rounding moves has none.
+
+Where both sides agree with the oracle under the same dials, whatever differs is rounding: that is
+what a bound says. A case that parts on both sides parts in the same way if step and stage are the
+same and the scores are within what rounding moves them by.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from parity.baseline.content import FAILED, IGNORED, REFUSED, SKIPPED, Finding, Offer, Row, Tried
+from parity.baseline.numbers import near, near_scores
+from parity.dials import DIALS
+from parity.upgrades.change import Change, Kind
+from parity.upgrades.probe import Target
+from parity.upgrades.surface import changed
+
+# What a check that says so itself has found, where no verdict does.
+_OF_CHECKS = {"test_claim": Kind.SEMANTIC, "test_arguments": Kind.ARGUMENT}
+
+
+def row_changes(lane: str, name: str, old: Row, new: Row) -> list[Change]:
+    """Return what changed in a check of a lane."""
+    if SKIPPED in (old.outcome, new.outcome):
+        return list(_skipped(lane, name, old, new))
+    if _silent(old) or _silent(new):
+        return list(_told(lane, name, old, new))
+    found = [*_dials(lane, name, old, new), *_judged(lane, name, old, new)]
+    return found or list(_rounding(lane, name, old, new))
+
+
+def offer_changes(
+    framework: str, old: Mapping[str, Offer], new: Mapping[str, Offer]
+) -> list[Change]:
+    """Return what changed in what a framework offers: signatures first, then what calls do."""
+    found = list(changed(framework, _targets(old), _targets(new)))
+    for name in sorted(set(old) & set(new)):
+        found += _calls(framework, name, old[name], new[name])
+    return found
+
+
+def version_changes(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
+    """Return each version that is another now, as `keras 3.9.2 -> 3.15.1`."""
+    return [
+        f"{name} {old.get(name, '(absent)')} -> {new.get(name, '(absent)')}"
+        for name in sorted({*old, *new})
+        if old.get(name) != new.get(name)
+    ]
+
+
+def _skipped(lane: str, name: str, old: Row, new: Row) -> Iterator[Change]:
+    if old.outcome == new.outcome:
+        return
+    if new.outcome == SKIPPED:
+        yield Change(Kind.GONE, lane, name, "", old.outcome, "skipped", "; ".join(new.said))
+    else:
+        yield Change(Kind.NEW, lane, name, "", "skipped", new.outcome)
+
+
+def _silent(row: Row) -> bool:
+    """Return whether a check speaks for itself: it has no verdicts, or failed beside them."""
+    return not row.verdicts or (row.outcome == FAILED and bool(row.said))
+
+
+def _told(lane: str, name: str, old: Row, new: Row) -> Iterator[Change]:
+    if (old.outcome, old.said) != (new.outcome, new.said):
+        kind = _OF_CHECKS.get(name.partition("[")[0], Kind.ERROR)
+        sides = ("; ".join(row.said) or row.outcome for row in (old, new))
+        yield Change(kind, lane, name, "", *sides)
+
+
+def _dials(lane: str, name: str, old: Row, new: Row) -> Iterator[Change]:
+    """Yield the dials that another value is claimed of, and that it is true."""
+    if old.cases != new.cases:
+        return
+    for dial in sorted({word.partition("=")[0] for word in (*old.dials, *new.dials)}):
+        was, now = (_value(dial, row) for row in (old, new))
+        if was != now:
+            yield Change(Kind.SEMANTIC, lane, name, dial, was, now, "the dial that is in force")
+
+
+def _value(dial: str, row: Row) -> str:
+    """Return a dial's values in a row; the textbook's where none is claimed."""
+    values = [word.partition("=")[2] for word in row.dials if word.partition("=")[0] == dial]
+    textbook = DIALS[dial][0] if dial in DIALS else ""
+    return ", ".join(values) or f"{textbook or 'none'}"
+
+
+def _judged(lane: str, name: str, old: Row, new: Row) -> Iterator[Change]:
+    """Yield what changed in the cases that part from the oracle, in one change for each kind."""
+    if ("abstain" in old.verdicts) != ("abstain" in new.verdicts):
+        kind = Kind.GONE if "abstain" in new.verdicts else Kind.NEW
+        sides = ("not judged" if "abstain" in row.verdicts else "judged" for row in (old, new))
+        yield Change(kind, lane, name, "evidence", *sides)
+    if old.cases != new.cases:
+        pairs = [(_worst(old), _worst(new))]
+        # Of other cases, only whether there is a finding is the same question.
+        pairs = [pair for pair in pairs if (pair[0] is None) != (pair[1] is None)]
+    else:
+        digests = sorted({*old.findings, *new.findings})
+        pairs = [(old.findings.get(digest), new.findings.get(digest)) for digest in digests]
+    found: dict[Kind, list[tuple[Finding | None, Finding | None]]] = {}
+    for pair in pairs:
+        kind_of = _kind(*pair, losses=near(old.losses, new.losses))
+        if kind_of is not None:
+            found.setdefault(kind_of, []).append(pair)
+    for kind, pairs in found.items():
+        yield _parted(kind, lane, name, (old, new), pairs)
+
+
+def _kind(old: Finding | None, new: Finding | None, *, losses: bool) -> Kind | None:
+    """Return the kind of a case's change; None where there is none."""
+    if old is None or new is None:
+        one = old or new
+        return Kind.ERROR if one is not None and one.status == "error" else Kind.SEMANTIC
+    if "error" in (old.status, new.status):
+        return None if old == new else Kind.ERROR
+    if (old.step, old.stage) != (new.step, new.stage) or not near_scores(old, new):
+        return Kind.SEMANTIC
+    return None if losses else Kind.SEMANTIC
+
+
+def _parted(
+    kind: Kind,
+    lane: str,
+    name: str,
+    rows: tuple[Row, Row],
+    pairs: list[tuple[Finding | None, Finding | None]],
+) -> Change:
+    old, new = (("agrees" if one is None else one.sentence) for one in pairs[0])
+    whose = rows[1] if pairs[0][1] is not None else rows[0]
+    why = [whose.cause] if kind is Kind.SEMANTIC and whose.cause else []
+    if len(pairs) > 1:
+        why.append(f"{len(pairs)} cases")
+    if kind is Kind.SEMANTIC and whose.turned and pairs[0][1] is not None:
+        names = [word.partition("=")[0] for word in whose.turned]
+        values = ", ".join(word.partition("=")[2] for word in whose.turned)
+        was = ", ".join(_value(dial, rows[0]) if dial in DIALS else "as asked" for dial in names)
+        return Change(kind, lane, name, " and ".join(names), was, values, "; ".join([new, *why]))
+    return Change(kind, lane, name, "", old, new, "; ".join(why))
+
+
+def _worst(row: Row) -> Finding | None:
+    return next(iter(row.findings.values()), None)
+
+
+def _rounding(lane: str, name: str, old: Row, new: Row) -> Iterator[Change]:
+    if old.traced == new.traced and old.losses != new.losses:
+        why = "within the rounding bound"
+        yield Change(Kind.ROUNDING, lane, name, "losses", old.losses, new.losses, why)
+
+
+def _targets(held: Mapping[str, Offer]) -> dict[str, Target]:
+    found = {}
+    for name, offer in held.items():
+        told = (word.partition("=") for word in offer.arguments)
+        found[name] = Target(name, offer.kind, {argument: value for argument, _, value in told})
+    return found
+
+
+def _calls(framework: str, name: str, old: Offer, new: Offer) -> Iterator[Change]:
+    """Yield what calls do otherwise; of a target that does so without arguments, only that."""
+    changes = {
+        key: change
+        for key in sorted(set(old.calls) & set(new.calls))
+        if (change := _call(framework, name, key, old, new)) is not None
+    }
+    base = changes.get("()")
+    alike = [k for k, c in changes.items() if base and k != "()" and c.kind is base.kind]
+    for key, change in changes.items():
+        if key in alike:
+            continue
+        why = f"and {len(alike)} calls with an argument" if key == "()" and alike else change.why
+        yield Change(
+            change.kind, change.where, change.subject, change.what, change.old, change.new, why
+        )
+
+
+def _call(framework: str, name: str, key: str, old: Offer, new: Offer) -> Change | None:
+    one, other, subject = old.calls[key], new.calls[key], f"{name}{key}"
+    if one.effect != other.effect:
+        kind = Kind.ARGUMENT
+        if REFUSED in (one.effect, other.effect):
+            kind = Kind.ERROR if key == "()" else kind
+        elif _near_numbers(_numbers(one, old), _numbers(other, new)) is None:
+            kind = Kind.ROUNDING
+        return Change(kind, framework, subject, "", _effect(one), _effect(other))
+    if one.effect == REFUSED:
+        return None
+    where = _near_numbers(one.numbers, other.numbers)
+    if where is not None:
+        numbers = (one.numbers[where], other.numbers[where])
+        return Change(Kind.SEMANTIC, framework, subject, where, *numbers)
+    if one.said != other.said:
+        sides = ("; ".join(tried.said) or "nothing said" for tried in (one, other))
+        return Change(Kind.ARGUMENT, framework, subject, "what is said", *sides)
+    if one.numbers != other.numbers:
+        return Change(Kind.ROUNDING, framework, subject, "the last digit")
+    return None
+
+
+def _numbers(tried: Tried, offer: Offer) -> Mapping[str, str]:
+    base = offer.calls.get("()")
+    return base.numbers if tried.effect == IGNORED and base is not None else tried.numbers
+
+
+def _near_numbers(old: Mapping[str, str], new: Mapping[str, str]) -> str | None:
+    """Return the first array that both show and whose numbers differ by more than rounding."""
+    both = [name for name in old if name in new]
+    return next((name for name in both if not near(old[name], new[name])), None)
+
+
+def _effect(tried: Tried) -> str:
+    return f"{tried.effect}: {tried.said[0]}" if tried.effect == REFUSED else tried.effect

@@ -1,0 +1,226 @@
+"""Which release did it: a search over the releases between two versions.
+
+Version order is searched, though it is not the order of time. A release that does not install or
+import is neither good nor bad: its neighbours are asked instead. Every answer is kept, so that a
+search that was interrupted goes on where it was, and findings share the releases they ask.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from parity.cache import cache
+from parity.lanes import Lane
+from parity.lanes.catalog import LANES
+from parity.lockstep import Result
+from parity.upgrades.change import Change
+from parity.upgrades.compare import unlike
+from parity.upgrades.environment import BuildError, Environment, build
+from parity.upgrades.findings import Finding
+from parity.upgrades.lockstep import judge_in
+from parity.upgrades.lockstep import unlike as parted
+from parity.upgrades.noise import NUDGES
+from parity.upgrades.probe import Seen
+from parity.upgrades.probing import ProbeError, Side
+from parity.upgrades.releases import Release
+
+Tell = Callable[[str], None]
+Observed = Result | list[Seen]  # of a case, or of a probe: its run, and its further runs
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one release does: of each finding whether it is as before, or why it cannot be asked.
+
+    `changes` tell of each finding that parts what it does otherwise than the first release.
+    """
+
+    parts: tuple[bool, ...] = ()
+    changes: tuple[Change | None, ...] = ()
+    lack: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Where a finding begins: the first release that parts, the last that does not, and its change.
+
+    `skipped` are the releases between these two that could not be asked, with the reasons. `asked`
+    counts the releases that were run for this finding. No `first`: the ends do not part.
+    """
+
+    finding: Finding
+    last: str
+    first: str | None
+    change: Change | None
+    skipped: Mapping[str, str]
+    asked: int
+
+
+@dataclass
+class Search:
+    """A bisection of some findings over the releases of one package, the first and last included.
+
+    `beside` are the requirements that go with every release.
+    """
+
+    package: str
+    releases: Sequence[Release]
+    findings: Sequence[Finding]
+    memory: Memory
+    beside: Sequence[str] = ()
+    tell: Tell = lambda _: None
+    _answers: dict[str, Answer] = field(default_factory=dict)
+    _first: list[Observed] | None = None
+
+    def run(self) -> Iterator[Verdict]:
+        """Yield each finding's verdict. Raises BuildError where the first release fails."""
+        first = self._ask(0)
+        if first.lack:
+            raise BuildError(f"{self.package} {self.releases[0].version}: {first.lack}")
+        for number, finding in enumerate(self.findings):
+            yield self._verdict(number, finding)
+
+    def _verdict(self, number: int, finding: Finding) -> Verdict:
+        """Search for the place between a release that is as before and one that is not."""
+        low, high = 0, len(self.releases) - 1
+        asked, lacks = 2, dict[str, str]()
+        end = self._ask(high)
+        if end.lack:
+            raise BuildError(f"{self.package} {self.releases[high].version}: {end.lack}")
+        if not end.parts[number]:
+            version = self.releases[high].version
+            return Verdict(finding, version, None, None, lacks, asked)
+        while able := [n for n in range(low + 1, high) if self._version(n) not in lacks]:
+            middle = min(able, key=lambda n: abs(2 * n - low - high))
+            answer = self._ask(middle)
+            if answer.lack:
+                lacks[self._version(middle)] = answer.lack
+                continue
+            asked += 1
+            if answer.parts[number]:
+                high, end = middle, answer
+            else:
+                low = middle
+        between = {self._version(n) for n in range(low + 1, high)}
+        skipped = {version: lack for version, lack in lacks.items() if version in between}
+        change = end.changes[number]
+        return Verdict(finding, self._version(low), self._version(high), change, skipped, asked)
+
+    def _version(self, number: int) -> str:
+        return self.releases[number].version
+
+    def _ask(self, number: int) -> Answer:
+        """Return what a release does, run once for all findings."""
+        release = self.releases[number]
+        if release.version not in self._answers:
+            self._answers[release.version] = self._run(release)
+        return self._answers[release.version]
+
+    def _run(self, release: Release) -> Answer:
+        if release.lack is not None:
+            return Answer(lack=release.lack)
+        if release.yanked is not None:
+            return Answer(lack=f"yanked: {release.yanked or 'no reason given'}")
+        known = self.memory.get(release.version)
+        if known is not None:
+            return known
+        self.tell(f"{self.package} {release.version}")
+        try:
+            if self._first is None:
+                self._first = self._observed(self.releases[0])
+            first = release is self.releases[0]
+            seen = self._first if first else self._observed(release)
+        except BuildError as error:
+            return Answer(lack=str(error))  # another time the index may answer
+        except ProbeError as error:
+            answer = Answer(lack=str(error))
+        else:
+            triples = zip(self.findings, self._first, seen, strict=True)
+            changes = tuple(_apart(*triple) for triple in triples)
+            answer = Answer(tuple(change is not None for change in changes), changes)
+        self.memory.keep(release.version, answer)
+        return answer
+
+    def _observed(self, release: Release) -> list[Observed]:
+        """Return what a release does for each finding, each framework and lane in one process."""
+        wanted = [f"{self.package}=={release.version}", *self.beside]
+        place = build(wanted, prereleases=True, tell=self.tell)
+        seen: dict[int, Observed] = {}
+        for where in dict.fromkeys(finding.where for finding in self.findings):
+            mine = [n for n, finding in enumerate(self.findings) if finding.where == where]
+            seen |= zip(mine, _seen(place, where, self.findings, mine), strict=True)
+        return [seen[number] for number in range(len(self.findings))]
+
+
+def _seen(
+    place: Environment, where: str, findings: Sequence[Finding], mine: Sequence[int]
+) -> Iterator[Observed]:
+    """Yield what an environment does for the findings of one framework or lane."""
+    probes = [probe for number in mine if (probe := findings[number].probe) is not None]
+    if probes:
+        with Side(where, place) as side:
+            side.describe()
+            for probe in probes:
+                yield side.run(probe, (0, *NUDGES))
+        return
+    cases = [case for number in mine if (case := findings[number].case) is not None]
+    harness = judge_in(place)
+    try:
+        for result in harness.run(_lane(where), cases):
+            if result.verdict.reason.startswith("import:"):
+                raise ProbeError(f"{where} ({place.name}): {result.verdict.reason}")
+            yield result
+    finally:
+        harness.workers.close()
+
+
+def _apart(finding: Finding, first: Observed, other: Observed) -> Change | None:
+    if isinstance(first, Result) and isinstance(other, Result):
+        return parted(_lane(finding.where), first, other)
+    assert finding.probe is not None
+    assert not isinstance(first, Result)
+    assert not isinstance(other, Result)
+    return unlike(finding.where, finding.probe, first, other)
+
+
+def _lane(name: str) -> Lane:
+    return next(lane for lane in LANES if lane.name == name)
+
+
+class Memory:
+    """The answers of a search as lines of a file, so that it goes on where it was.
+
+    The file is named after all that the answers depend on; a line that was cut off is no answer.
+    """
+
+    def __init__(self, question: Sequence[str]) -> None:
+        digest = hashlib.sha256("\n".join(question).encode()).hexdigest()[:16]
+        self.path = cache() / "bisect" / f"{digest}.jsonl"
+        self._known: dict[str, Answer] = {}
+        if self.path.is_file():
+            for line in self.path.read_text("utf-8").splitlines():
+                with suppress(ValueError, KeyError, TypeError, AttributeError):
+                    record = json.loads(line)
+                    changes = [c and Change.from_dict(c) for c in record["changes"]]
+                    answer = Answer(tuple(record["parts"]), tuple(changes), record["lack"])
+                    self._known[record["version"]] = answer
+
+    def get(self, version: str) -> Answer | None:
+        """Return what a release was seen to do, None if it was not asked."""
+        return self._known.get(version)
+
+    def keep(self, version: str, answer: Answer) -> None:
+        """Write an answer down. Raises BuildError where the cache cannot be written to."""
+        self._known[version] = answer
+        changes = [change and change.to_dict() for change in answer.changes]
+        record = {"version": version, "parts": answer.parts, "changes": changes}
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps({**record, "lack": answer.lack}) + "\n")
+        except OSError as error:
+            raise BuildError(f"{self.path}: {error.strerror}") from error

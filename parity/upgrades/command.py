@@ -1,0 +1,78 @@
+"""The command `parity upgrade`: environments, comparison, report, findings."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from parity.upgrades.change import Kind
+from parity.upgrades.environment import Environment, build, changelog
+from parity.upgrades.findings import save
+from parity.upgrades.report import fails, markdown, show, to_json
+from parity.upgrades.sides import sides
+from parity.upgrades.upgrade import Report, compared
+
+
+def upgrade(options: argparse.Namespace) -> int:
+    """Compare the sides that the options name; return the exit status."""
+    budget = _minutes(options.budget)
+    for path in (options.json, options.markdown):
+        if path is not None and not path.parent.is_dir():
+            raise ValueError(f"{path}: no folder {path.parent}")
+    failing = configured()
+    console = Console()
+    words = sides(options.packages, options.before, options.after, prereleases=options.pre)
+    pythons = (options.old_python or sys.executable, options.new_python or sys.executable)
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("environments", total=None)
+
+        def tell(what: str, share: float = 0.0) -> None:
+            progress.update(task, description=what, total=1.0, completed=min(share, 1.0))
+
+        old, new = (
+            build(side, python=python, prereleases=options.pre, tell=tell)
+            for side, python in zip(words, pythons, strict=True)
+        )
+        only = [part.strip() for part in options.only.split(",") if part.strip()]
+        report = compared(old, new, only=only, budget=budget, seed=options.seed, tell=tell)
+        files = save(report, old, new, options.findings, tell)
+    links = changelogs(report, new)
+    show(console, report, files)
+    for name, link in links.items():
+        console.print(f"changelog of {name}: {link}")
+    if options.json:
+        options.json.write_text(to_json(report, links, failing), encoding="utf-8")
+    if options.markdown:
+        options.markdown.write_text(markdown(report, links), encoding="utf-8")
+    return int(any(fails(change, failing) for change in report.changes))
+
+
+def configured() -> Collection[Kind]:
+    """Return the kinds of changes that fail the gate: those of [tool.parity], where it has any."""
+    from parity.baseline.config import settings
+
+    return settings(Path.cwd()).fail
+
+
+def changelogs(report: Report, new: Environment) -> Mapping[str, str]:
+    """Return where each package that moved tells of its changes, as far as it says so."""
+    moved = [name for name in report.new if report.new[name] != report.old.get(name)]
+    found = {name: changelog(new, name) for name in moved}
+    return {name: link for name, link in found.items() if link}
+
+
+def _minutes(text: str) -> float:
+    try:
+        minutes = float(text)
+    except ValueError:
+        minutes = math.nan
+    if not 0 < minutes < math.inf:
+        raise ValueError(f"budget: expected a number of minutes above 0, got {text!r}")
+    return 60 * minutes

@@ -1,0 +1,176 @@
+"""The oracle's cases in two environments: the same lane on both sides, judged and told apart."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from parity.case import Case
+from parity.compare import Status, Verdict
+from parity.diagnose import diagnose
+from parity.findings import summary
+from parity.generation import Source
+from parity.known import CLAIMS, dials, in_force
+from parity.lanes import Lane
+from parity.lanes.installed import versions
+from parity.lanes.process import Workers
+from parity.lockstep import Harness, Result, dtypes_of
+from parity.profiles import PROFILES
+from parity.strategies import PROBLEMS
+from parity.summary import times
+from parity.upgrades.change import Change, Kind
+from parity.upgrades.environment import Environment
+
+PROFILE = PROFILES["quick"]
+
+
+@dataclass(frozen=True, slots=True)
+class Apart:
+    """A lane that parts from itself: the change, its smallest case, and both sides' results."""
+
+    change: Change
+    lane: Lane
+    case: Case
+    old: Result
+    new: Result
+
+
+class Sides:
+    """A lane's workers in two environments, and the oracle that judges both.
+
+    The claims are those of the releases that this one is installed beside, for both sides: a dial
+    that moved shows on one of them.
+    """
+
+    def __init__(self, old: Environment, new: Environment, *, seed: int = 0) -> None:
+        self.old, self.new = (judge_in(place, seed) for place in (old, new))
+        self._pool = ThreadPoolExecutor(2)
+
+    def close(self) -> None:
+        """End the worker processes."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        for harness in (self.old, self.new):
+            harness.workers.close()
+
+    def __enter__(self) -> Sides:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def changes(
+        self, lane: Lane, deadline: float, tell: Callable[[str], None] = lambda _: None
+    ) -> Iterator[Apart]:
+        """Yield what parts of each optimizer, the smallest case of each problem that shows it."""
+        for optimizer in lane.optimizers:
+            for problem in PROBLEMS:
+                if time.monotonic() > deadline:
+                    return
+                tell(f"{lane.name} {optimizer} {problem}")
+                batch = self.old.examples(lane, problem, optimizer, PROFILE)
+                found = [apart for apart in self.run(lane, batch) if apart is not None]
+                if found:
+                    # A difference in numbers before a failure, a large one before a small one.
+                    worst = min(found, key=lambda apart: list(Kind).index(apart.change.kind))
+                    yield self._shrunk(worst, problem, optimizer, deadline)
+                if any(apart.change.what == "import" for apart in found):
+                    return
+
+    def run(self, lane: Lane, cases: Sequence[Case]) -> list[Apart | None]:
+        """Train cases on both sides; return what parts, None where nothing does."""
+        sides = (self.old, self.new)
+        ran = self._pool.map(lambda side: list(side.run(lane, cases)), sides)
+        return [_apart(lane, *results) for results in zip(*ran, strict=True)]
+
+    def _shrunk(self, worst: Apart, problem: str, optimizer: str, deadline: float) -> Apart:
+        """Return the smallest case found on which the sides part likewise."""
+        if worst.change.kind is not Kind.SEMANTIC:
+            return worst
+        source = Source(problem, optimizer, dtypes_of(worst.lane, PROFILE), PROFILE, self.old.seed)
+        smallest, place = worst, source.place(worst.case)
+
+        def alike(case: Case) -> bool:
+            nonlocal smallest
+            if time.monotonic() > deadline or worst.lane.lacks(case) is not None:
+                return False
+            found = self.run(worst.lane, [case])[0]
+            if found is None or found.change.what != worst.change.what:
+                return False
+            smallest = found
+            return True
+
+        if place is not None:
+            any(source.shrink(design, *place, alike) for design in source.designs)
+        return _explained(smallest)
+
+
+def judge_in(place: Environment, seed: int = 0) -> Harness:
+    """Return the harness over an environment's lanes, with the claims of what is installed."""
+    workers = Workers(python=place.python, variables=place.variables())
+    return Harness(workers, in_force(CLAIMS, versions()), seed=seed)
+
+
+def _apart(lane: Lane, old: Result, new: Result) -> Apart | None:
+    change = unlike(lane, old, new)
+    return None if change is None else Apart(change, lane, old.case, old, new)
+
+
+def unlike(lane: Lane, old: Result, new: Result) -> Change | None:
+    """Return what a case shows to have changed."""
+    subject = summary(old.case)
+    errors = [result.verdict.reason if result.trace is None else "" for result in (old, new)]
+    if all(errors):
+        return None
+    if any(errors):
+        refused = any(error.startswith("refused:") for error in errors)
+        what = next(error for error in errors if error).partition(":")[0]
+        told = [error or "trains" for error in errors]
+        return Change(Kind.ARGUMENT if refused else Kind.ERROR, lane.name, subject, what, *told)
+    if _same(old, new):
+        return None
+    diverged = [result.verdict.status is Status.DIVERGE for result in (old, new)]
+    if not any(diverged):
+        return None
+    places = [_place(result.verdict) for result in (old, new)]
+    found = old.verdict.divergence or new.verdict.divergence
+    assert found is not None
+    return Change(Kind.SEMANTIC, lane.name, subject, str(found.stage), *places)
+
+
+def _same(old: Result, new: Result) -> bool:
+    """Return whether both sides diverge from the oracle by the same, or not at all."""
+    one, other = old.verdict.divergence, new.verdict.divergence
+    if one is None or other is None:
+        return one is other
+    place = (one.stage, one.step, one.tensor) == (other.stage, other.step, other.tensor)
+    # Of what each side has, the other must agree with it within the oracle's bounds of both.
+    return place and (
+        one.index != other.index
+        or abs(one.seen - other.seen) <= abs(one.bound) + abs(other.bound)
+        or bool(np.isnan(one.seen) and np.isnan(other.seen))
+        or one.seen == other.seen
+    )
+
+
+def _place(verdict: Verdict) -> str:
+    found = verdict.divergence
+    if found is None:
+        return "as the oracle"
+    values = f"{found.seen:.9g} for {found.expected:.9g}"
+    far = f"{times(found.score)} times the bound"
+    return f"{found.tensor} at step {found.step + 1}: {values}, {far}"
+
+
+def _explained(apart: Apart) -> Apart:
+    """Return what parted with its cause: the dials by which the oracle agrees with one side."""
+    told = []
+    for side, result in (("before", apart.old), ("after", apart.new)):
+        if result.trace is None or result.verdict.status is not Status.DIVERGE:
+            continue
+        cause = diagnose(apart.case, result.trace, dials(result.claims))
+        told.append(f"{side} it: {cause.sentence}")
+    return replace(apart, change=replace(apart.change, why="; ".join(told)))

@@ -1,0 +1,182 @@
+"""One upgrade: both environments, every framework that it may change, within a budget of time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from packaging.utils import canonicalize_name
+
+from parity.lanes import Lane
+from parity.lanes.catalog import LANES
+from parity.upgrades.change import Change, Kind
+from parity.upgrades.compare import Comparison, Found
+from parity.upgrades.environment import Environment, version
+from parity.upgrades.lockstep import Apart, Sides
+from parity.upgrades.probing import FRAMEWORKS, ProbeError, Side
+
+BUDGET = 600.0  # seconds for a pair of environments
+_LANES = 0.3  # the share of the budget that is kept for cases of the oracle
+_PROMPT = 0.1  # lanes below this pace compile for each case, and come last
+# Distributions by the names of the modules that lanes need.
+_DISTRIBUTIONS = {"tensorflow": ("tensorflow", "tensorflow-cpu"), "jax": ("jax", "jaxlib")}
+
+Tell = Callable[[str, float], None]  # what is done now, and the share of the budget that is gone
+
+
+@dataclass
+class Report:
+    """What an upgrade changes: both sides' versions, the changes, and what was not tried."""
+
+    old: Mapping[str, str]
+    new: Mapping[str, str]
+    found: list[Found] = field(default_factory=list)
+    apart: list[Apart] = field(default_factory=list)
+    tried: dict[str, int] = field(default_factory=dict)
+    left: dict[str, int] = field(default_factory=dict)
+    skipped: dict[str, str] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    @property
+    def changes(self) -> list[Change]:
+        """All changes, the worst kind first."""
+        kinds = list(Kind)
+        every = [*(one.change for one in self.apart), *(one.change for one in self.found)]
+        return sorted(every, key=lambda change: (kinds.index(change.kind), change.where))
+
+
+def compared(
+    old: Environment,
+    new: Environment,
+    *,
+    only: Sequence[str] = (),
+    budget: float = BUDGET,
+    seed: int = 0,
+    tell: Tell = lambda *_: None,
+) -> Report:
+    """Return what training does otherwise in `new` than in `old`.
+
+    `only`, if any, are the frameworks and lanes wanted. Raises ValueError for one that is unknown.
+    """
+    started = time.monotonic()
+    moved = _moved(old, new)
+    lanes = [lane for lane in LANES if _touched(_needs(lane), moved)]
+    names = [name for name, one in FRAMEWORKS.items() if _touched(one.packages, moved)]
+    for name in only:
+        if name not in FRAMEWORKS and all(lane.name != name for lane in LANES):
+            known = ", ".join(dict.fromkeys((*FRAMEWORKS, *(lane.name for lane in LANES))))
+            raise ValueError(f"expected some of {known}, got {name!r}")
+    if only:
+        names = [name for name in names if name in only]
+        lanes = [lane for lane in lanes if lane.name in only]
+    before, after = _versions(old, new)
+    report = Report(before, after)
+
+    def gone(what: str) -> None:
+        tell(what, (time.monotonic() - started) / budget)
+
+    end = started + budget
+    for number, name in enumerate(names):
+        now = time.monotonic()
+        share = (end - budget * (_LANES if lanes else 0.0) - now) / (len(names) - number)
+        _probed(report, name, old, new, now + share, gone)
+    _in_lockstep(report, lanes, old, new, end, seed, gone)
+    report.seconds = time.monotonic() - started
+    return report
+
+
+def _probed(
+    report: Report,
+    name: str,
+    old: Environment,
+    new: Environment,
+    deadline: float,
+    gone: Callable[[str], None],
+) -> None:
+    """Add what a framework offers and does otherwise, or why it cannot be probed."""
+    gone(name)
+    lacks = [FRAMEWORKS[name].missing(place) for place in (old, new)]
+    if all(lacks):
+        report.skipped[name] = str(lacks[0])
+        return
+    if any(lacks):
+        kind = Kind.NEW if lacks[0] else Kind.GONE
+        sides = ["" if lack else "installed" for lack in lacks]
+        report.found.append(Found(Change(kind, name, name, "", *sides)))
+        return
+    with Side(name, old) as before, Side(name, new) as after:
+        told = [_importable(side) for side in (before, after)]
+        if any(told):
+            if told[0] and told[1]:
+                report.skipped[name] = told[1]
+                return
+            sides = [error or "imports" for error in told]
+            report.found.append(Found(Change(Kind.ERROR, name, name, "import", *sides)))
+            return
+        comparison = Comparison(
+            before, after, deadline, lambda where, done, of: gone(f"{where}: {done} of {of} calls")
+        )
+        try:
+            report.found += comparison.changes()
+        except ProbeError as error:
+            report.found.append(Found(Change(Kind.ERROR, name, name, "probing", "", str(error))))
+        report.tried[name], report.left[name] = comparison.tried, comparison.left
+
+
+def _importable(side: Side) -> str:
+    try:
+        side.describe()
+    except ProbeError as error:
+        return str(error)
+    return ""
+
+
+def _in_lockstep(
+    report: Report,
+    lanes: Sequence[Lane],
+    old: Environment,
+    new: Environment,
+    end: float,
+    seed: int,
+    gone: Callable[[str], None],
+) -> None:
+    """Add what the lanes do otherwise on the oracle's cases, the prompt ones first."""
+    ordered = sorted(lanes, key=lambda lane: (lane.pace < _PROMPT, ":" in lane.name))
+    with Sides(old, new, seed=seed) as sides:
+        for number, lane in enumerate(ordered):
+            now = time.monotonic()
+            deadline = now + (end - now) / (len(ordered) - number)
+            if now > end:
+                report.skipped[lane.name] = "the budget was used up"
+                continue
+            report.apart += sides.changes(lane, deadline, gone)
+
+
+def _versions(old: Environment, new: Environment) -> Iterator[dict[str, str]]:
+    """Yield each side's versions of what differs."""
+    names = sorted({*old.pins, *new.pins})
+    for place in (old, new):
+        found = {name: version(place, name) for name in names}
+        yield {name: told for name, told in found.items() if told is not None}
+
+
+def _moved(old: Environment, new: Environment) -> set[str]:
+    """Return the packages whose versions differ between both sides."""
+    before, after = _versions(old, new)
+    names = {*before, *after}
+    return {str(canonicalize_name(n)) for n in names if before.get(n) != after.get(n)}
+
+
+def _touched(packages: Sequence[str], moved: set[str]) -> bool:
+    """Return whether an upgrade may change what needs `packages`.
+
+    A package that no framework is named after, such as NumPy, may change each of them.
+    """
+    named = {canonicalize_name(p) for one in FRAMEWORKS.values() for p in one.packages}
+    return bool(moved - named) or any(canonicalize_name(package) in moved for package in packages)
+
+
+def _needs(lane: Lane) -> tuple[str, ...]:
+    tops = [package.partition(".")[0] for package in lane.packages]
+    return tuple(name for top in tops for name in _DISTRIBUTIONS.get(top, (top,)))

@@ -1,0 +1,244 @@
+"""An upgrade of a framework that is made up: every planted change is found, named and located."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from pathlib import Path
+
+import pytest
+from wheels import wheel
+
+from parity import cli
+from parity.case import Case
+from parity.upgrades import bisect as bisecting
+from parity.upgrades.bisect import Memory, Search
+from parity.upgrades.change import Kind
+from parity.upgrades.environment import Environment, build
+from parity.upgrades.findings import Finding
+from parity.upgrades.groups import grouped
+from parity.upgrades.probe import Probe
+from parity.upgrades.probing import FRAMEWORKS, Framework
+from parity.upgrades.releases import releases
+from parity.upgrades.sides import sides
+from parity.upgrades.upgrade import Report, compared
+
+TOY = str(Path(__file__).with_name("toy_framework.py"))
+
+
+@pytest.fixture
+def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Ten releases of `toylib`, the only packages there are, and the framework that probes it."""
+    for name in [name for name in os.environ if name.startswith(("PIP_", "UV_"))]:
+        monkeypatch.delenv(name)
+    found = tmp_path / "shelf"
+    for minor in range(10):
+        wheel(found, "toylib", f"1.{minor}", day=(2025, 1 + minor, 3))
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(found))
+    monkeypatch.setenv("PARITY_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    toy = Framework(TOY, ("toylib",), (("toylib",),))
+    monkeypatch.setitem(FRAMEWORKS, "toy", toy)  # type: ignore[arg-type]
+    return found
+
+
+def upgraded(old: str, new: str) -> Report:
+    return compared(build([f"toylib=={old}"]), build([f"toylib=={new}"]), only=["toy"])
+
+
+def test_every_planted_change_is_found_with_its_kind(shelf: Path) -> None:
+    report = upgraded("1.5", "1.6")
+    found = {(c.kind, c.subject, c.what) for c in report.changes}
+    assert found == {
+        (Kind.SEMANTIC, "toy.descend()", "weights[2] after step 1"),
+        (Kind.DEFAULT, "toy.descend", "lr"),
+        (Kind.DEFAULT, "toy.descend()", ""),
+        (Kind.ARGUMENT, "toy.descend", "nesterov"),
+        (Kind.ARGUMENT, "toy.mean(axis=0)", "axis"),
+        (Kind.ARGUMENT, "toy.clipped(clip=0.4)", "clip"),
+        (Kind.ARGUMENT, "toy.mean(weights=0.4)", "what is said"),
+        (Kind.GONE, "toy.older", "the loss"),
+        (Kind.NEW, "toy.newer", "the loss"),
+        (Kind.ROUNDING, "1 calls of 1 targets", ""),
+    }
+    # What the rule changes in other calls is no finding of its own.
+    [semantic] = [one for one in report.found if one.change.kind is Kind.SEMANTIC]
+    assert "toy.descend(eps=0.03)" in semantic.others
+
+
+def test_two_releases_that_do_the_same_do_not_differ(shelf: Path) -> None:
+    report = upgraded("1.7", "1.9")
+    assert report.changes == []
+    assert report.tried["toy"] > 0
+
+
+def test_what_does_not_import_is_a_finding_of_its_own(shelf: Path) -> None:
+    [change] = upgraded("1.3", "1.4").changes
+    assert (change.kind, change.what, change.old) == (Kind.ERROR, "import", "imports")
+    assert "toylib 1.4 needs something that is not there" in change.new
+
+
+def test_the_command_reports_writes_and_fails_as_a_gate(
+    shelf: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    words = ["upgrade", "toylib==1.5", "toylib==1.6", "--only=toy"]
+    outputs = [f"--json={tmp_path / 'a.json'}", f"--markdown={tmp_path / 'a.md'}"]
+    assert cli.main([*words, *outputs, f"--findings={tmp_path / 'found'}"]) == 1
+    said = capsys.readouterr().out
+    assert "toylib 1.5 → toylib 1.6" in said
+    assert "1 semantic, 2 default, 4 argument, 1 gone, 1 new, 1 rounding" in said
+    record = json.loads((tmp_path / "a.json").read_text("utf-8"))
+    assert (record["old"], record["new"]) == ({"toylib": "1.5"}, {"toylib": "1.6"})
+    assert record["fails"] is True
+    assert "#### semantic (1): training differs" in (tmp_path / "a.md").read_text("utf-8")
+    scripts = sorted((tmp_path / "found").glob("*.py"))
+    assert any("# toylib 1.5: PYTHONPATH=" in path.read_text("utf-8") for path in scripts)
+    # A gate that was told to let all of it pass.
+    table = "[tool.parity]\nfail = ['error']\n"
+    (tmp_path / "pyproject.toml").write_text(table, "utf-8")
+    assert cli.main([*words, f"--findings={tmp_path / 'found'}"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["upgrade"], "expected packages, such as keras==3.9.2 keras==3.15.1, or keras"),
+        (["upgrade", "toylib=1"], "expected a package such as keras==3.9.2, got 'toylib=1'"),
+        (["upgrade", "toylib==1.5", "toylib==1.5"], "both sides are toylib==1.5"),
+        (["upgrade", "toylib==1.5", "toylib==7.0"], "there is no release toylib==7.0"),
+        (["upgrade", "nothing==1", "nothing==2"], "nothing"),
+        (["upgrade", "toylib==1.5", "toylib==1.6", "--only=tou"], "got 'tou'"),
+        (["upgrade", "toylib==1.5", "toylib==1.6", "--budget=-1"], "budget: expected a number"),
+        (["upgrade", "--from=missing.txt", "--to=missing.txt"], "missing.txt cannot be read"),
+        (["upgrade", "toylib==1.5", "--from=missing.txt"], "not a mixture"),
+        (["bisect", "toylib"], "expected --case FILE or --check OPTIMIZER/LANE"),
+        (["bisect", "toylib", "--check=adma/torch"], "got 'adma' in 'adma/torch'"),
+        (["bisect", "toylib", "--check=adam/troch"], "got 'troch'"),
+        (["bisect", "toylib", "--case=missing.json"], "missing.json cannot be read"),
+    ],
+)
+def test_a_wrong_word_is_told_in_a_sentence(
+    shelf: Path, words: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(words)
+    assert ended.value.code == 2
+    assert sentence in capsys.readouterr().err
+
+
+def test_one_name_is_what_is_installed_against_the_newest(shelf: Path) -> None:
+    assert sides(["toylib"], None, None) == ((), ("toylib==1.9",))
+    assert sides(["toylib==1.2"], None, None) == ((), ("toylib==1.2",))
+    both = sides(["toylib==1.2", "beside==3", "toylib==1.3"], None, None)
+    assert both == (("toylib==1.2", "beside==3"), ("toylib==1.3", "beside==3"))
+
+
+FINDINGS = (
+    Finding("toy", {}, {}, Probe("toy.descend")),
+    Finding("toy", {}, {}, Probe("toy.mean", {"axis": 0})),
+    Finding("toy", {}, {}, Probe("toy.mean")),
+)
+
+
+def searched(asked: list[str], monkeypatch: pytest.MonkeyPatch) -> Search:
+    """Return a search that notes which releases it runs."""
+
+    def noted(requirements: list[str], **options: object) -> Environment:
+        asked.append(requirements[0].partition("==")[2])
+        return build(requirements)
+
+    monkeypatch.setattr(bisecting, "build", noted)
+    memory = Memory(["toylib", *(finding.to_json() for finding in FINDINGS)])
+    return Search("toylib", releases("toylib"), FINDINGS, memory)
+
+
+def test_the_release_is_found_and_one_that_does_not_import_is_passed_over(
+    shelf: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    first, second, third = searched(asked, monkeypatch).run()
+    assert (first.last, first.first) == ("1.5", "1.6")
+    assert (second.last, second.first) == ("1.5", "1.6")
+    assert third.first is None
+    assert first.change is not None
+    assert first.change.kind is Kind.SEMANTIC
+    # Both findings share what is run; 1.4 was asked once and is no answer.
+    assert len(asked) == len(set(asked))
+    runs = [version for version in asked if version != "1.4"]
+    assert len(runs) <= math.ceil(math.log2(len(releases("toylib")) - 1)) + 2
+
+
+def test_a_search_that_was_interrupted_goes_on_where_it_was(
+    shelf: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    whole = [verdict.first for verdict in searched(asked, monkeypatch).run()]
+    asked.clear()
+    search = searched(asked, monkeypatch)
+    with search.memory.path.open("a", encoding="utf-8") as file:
+        file.write('{"version": "1.6", "par')  # a line that was cut off
+    assert [verdict.first for verdict in search.run()] == whole
+    assert asked == []
+
+
+def test_yanked_releases_and_those_that_cannot_be_installed_are_left_out(
+    shelf: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (shelf / "toylib-1.5-py3-none-any.whl").unlink()
+    wheel(shelf, "toylib", "1.5", tag="cp27-none-any")
+    asked: list[str] = []
+    first, *_ = searched(asked, monkeypatch).run()
+    assert (first.last, first.first) == ("1.3", "1.6")
+    assert set(first.skipped) == {"1.4", "1.5"}
+    assert "1.5" not in asked
+
+
+def test_the_command_names_the_release_its_day_and_what_changed(
+    shelf: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    ends = ({"toylib": "1.0"}, {"toylib": "1.9"})
+    path = tmp_path / "finding.json"
+    path.write_text(Finding("toy", *ends, Probe("toy.descend")).to_json(), "utf-8")
+    assert cli.main(["bisect", "toylib", f"--case={path}"]) == 0
+    said = capsys.readouterr().out
+    assert "toylib 1.6 (2025-07-03) is the first that parts, 1.5 the last that does not" in said
+    assert "weights[1] after step 1" in said
+    path.write_text(Finding("toy", *ends, Probe("toy.mean")).to_json(), "utf-8")
+    assert cli.main(["bisect", "toylib", f"--case={path}"]) == 1
+    assert "toylib 1.0 and 1.9 do not part" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('"old": {}', '"old": {'),
+        ('"format": 1', '"format": 2'),
+        ('"probe"', '"prob"'),
+        ('"arguments": {}', '"arguments": 3'),
+        ('"case": null', '"case": {}'),
+    ],
+)
+def test_a_finding_that_is_damaged_is_refused(old: str, new: str) -> None:
+    text = FINDINGS[0].to_json()
+    assert Finding.from_json(text) == FINDINGS[0]
+    assert old in text
+    for damaged in (text.replace(old, new), "[]", "null", ""):
+        with pytest.raises(ValueError, match=r"not a finding|not JSON|format|not a probe|expected"):
+            Finding.from_json(damaged)
+
+
+def test_a_case_survives_in_a_finding() -> None:
+    text = next((Path(__file__).parents[1] / "reports" / "findings").glob("*.json")).read_text()
+    case = Case.from_json(text)
+    again = Finding.from_json(Finding("torch", {}, {}, case=case).to_json())
+    assert again.case is not None
+    assert again.case.digest == case.digest
+
+
+def test_changes_that_are_one_are_one_line(shelf: Path) -> None:
+    report = upgraded("1.5", "1.6")
+    doubled = grouped([*report.found, *report.found])
+    assert len(doubled) == len(grouped(report.found))
