@@ -29,7 +29,7 @@ ONE_OF_EACH = (
     Probe("keras.losses.SparseCategoricalCrossentropy", {"ignore_class": 1}),
     Probe("keras.losses.huber", {"delta": 0.3}),
     Probe("keras.activations.gelu", {"approximate": True}),
-    Probe("keras.regularizers.L1L2", {"l1": 0.1}),
+    Probe("keras.regularizers.L1L2", {"l2": 0.1}),
     Probe("keras.constraints.MaxNorm", {"max_value": 0.5}),
     Probe("keras.initializers.RandomNormal", {"seed": 5}),
     Probe("keras.optimizers.schedules.CosineDecay", {"alpha": 0.3}),

@@ -30,6 +30,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--only", default="", metavar="NAMES", help="frameworks and lanes, separated by commas"
     )
     parser.add_argument(
+        "--match", default="", metavar="TEXT", help="a part of the names of what is tried"
+    )
+    parser.add_argument(
         "--budget", default="10", metavar="MINUTES", help="of trying (default: %(default)s)"
     )
     parser.add_argument("--seed", type=int, default=0, help="of the drawn cases (default: 0)")

@@ -12,12 +12,14 @@ import re
 import sys
 import traceback
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from parity.lanes import wire
 from parity.lanes.worker import listening, sentence, serve
+from parity.upgrades.code import digest
 from parity.upgrades.probe import Array, Arrays, Nudge, Probe, Seen
 
 # What differs from run to run without meaning anything: addresses, and paths up to the file's name.
@@ -32,7 +34,8 @@ def main(module: str) -> int:
 def _replies(lane: Any, request: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     try:
         if "describe" in request:
-            yield {"targets": [target.to_dict() for target in lane.targets()]}
+            found = [replace(target, digest=digest(target.name)) for target in lane.targets()]
+            yield {"targets": [target.to_dict() for target in found]}
         elif "script" in request:
             yield {"script": lane.script(Probe.from_dict(request["script"]))}
         else:

@@ -9,12 +9,13 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from parity.upgrades.change import Kind
 from parity.upgrades.environment import Environment, build, changelog
 from parity.upgrades.findings import save
-from parity.upgrades.report import fails, markdown, show, to_json
+from parity.upgrades.report import beside, fails, markdown, show, to_json
 from parity.upgrades.sides import sides
 from parity.upgrades.upgrade import Report, compared
 
@@ -32,17 +33,35 @@ def upgrade(options: argparse.Namespace) -> int:
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("environments", total=None)
+        aside, told = Console(stderr=True), set[str]()
 
         def tell(what: str, share: float = 0.0) -> None:
             progress.update(task, description=what, total=1.0, completed=min(share, 1.0))
+            # In a log each framework and lane has one line.
+            name = what.partition(" ")[0].rstrip(":")
+            if not console.is_terminal and name not in told:
+                told.add(name)
+                aside.print(escape(what), soft_wrap=True, highlight=False)
 
         old, new = (
             build(side, python=python, prereleases=options.pre, tell=tell)
             for side, python in zip(words, pythons, strict=True)
         )
         only = [part.strip() for part in options.only.split(",") if part.strip()]
-        report = compared(old, new, only=only, budget=budget, seed=options.seed, tell=tell)
+        report = compared(
+            old,
+            new,
+            only=only,
+            match=options.match,
+            budget=budget,
+            seed=options.seed,
+            tell=tell,
+        )
         files = save(report, old, new, options.findings, tell)
+    if not (report.tried or report.ran or report.found):
+        raise ValueError(
+            f"nothing could be compared: {'; '.join(beside(report)) or 'no framework'}"
+        )
     links = changelogs(report, new)
     show(console, report, files)
     for name, link in links.items():

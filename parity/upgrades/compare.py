@@ -44,13 +44,15 @@ class Found:
 class Comparison:
     """What both sides of a framework offer and do; `left` counts the probes time was too short for.
 
-    `old` and `new` are in processes of their own, and run side by side.
+    `old` and `new` are in processes of their own, and run side by side. `match` is a part of the
+    names of the targets wanted.
     """
 
     old: Side
     new: Side
     deadline: float = float("inf")
     tell: Callable[[str, int, int], None] = lambda *_: None
+    match: str = ""
     tried: int = 0
     left: int = 0
     _seen: dict[str, tuple[Seen, Seen]] = field(default_factory=dict)
@@ -67,7 +69,11 @@ class Comparison:
         """Return what changed: first what is said, then what is done. Raises ProbeError."""
         with ThreadPoolExecutor(2) as pool:
             try:
-                before, after = pool.map(lambda side: side.describe(), (self.old, self.new))
+                described = pool.map(lambda side: side.describe(), (self.old, self.new))
+                before, after = (
+                    {name: target for name, target in surface.items() if self.match in name}
+                    for surface in described
+                )
                 found = [Found(change) for change in changed(self.where, before, after)]
                 both = {name: after[name] for name in after if name in before}
                 found += self._defaults(both, before, after)
@@ -97,7 +103,13 @@ class Comparison:
     def _run(
         self, pool: ThreadPoolExecutor, targets: list[Target], before: Surface, after: Surface
     ) -> list[Found]:
-        probes = list({probe.key: probe for probe in probes_of(targets)}.values())
+        # What is written otherwise now comes first.
+        same = [target.digest == before[target.name].digest for target in targets]
+        parts = [
+            [t for t, alike in zip(targets, same, strict=True) if alike is wanted]
+            for wanted in (False, True)
+        ]
+        probes = list({probe.key: probe for part in parts for probe in probes_of(part)}.values())
         given = {target.name: target.given for target in targets}
         self._main = {target.name: (*target.settings, "")[0] for target in targets}
         waiting = iter(probes)

@@ -30,7 +30,8 @@ class Target:
     that every call gives. `settings` are the ways to run it, the main one first; `alone` are those
     in which arguments are tried too, None for all. `values` are those an argument is tried with,
     where its name and default do not say them. `together` are groups of arguments that act on each
-    other; None: every two of them may.
+    other; None: every two of them may. `digest` stands for the source it is written in; where it is
+    another one, a release is looked at first.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Target:
     values: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     together: tuple[tuple[str, ...], ...] | None = None
     alone: tuple[str, ...] | None = None
+    digest: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values."""

@@ -36,6 +36,7 @@ class Report:
     tried: dict[str, int] = field(default_factory=dict)
     left: dict[str, int] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
+    ran: list[str] = field(default_factory=list)  # the lanes
     seconds: float = 0.0
 
     @property
@@ -51,13 +52,15 @@ def compared(
     new: Environment,
     *,
     only: Sequence[str] = (),
+    match: str = "",
     budget: float = BUDGET,
     seed: int = 0,
     tell: Tell = lambda *_: None,
 ) -> Report:
     """Return what training does otherwise in `new` than in `old`.
 
-    `only`, if any, are the frameworks and lanes wanted. Raises ValueError for one that is unknown.
+    `only`, if any, are the frameworks and lanes wanted, `match` a part of the names of what they
+    offer. Raises ValueError for one that is unknown.
     """
     started = time.monotonic()
     moved = _moved(old, new)
@@ -80,7 +83,7 @@ def compared(
     for number, name in enumerate(names):
         now = time.monotonic()
         share = (end - budget * (_LANES if lanes else 0.0) - now) / (len(names) - number)
-        _probed(report, name, old, new, now + share, gone)
+        _probed(report, name, old, new, match, now + share, gone)
     _in_lockstep(report, lanes, old, new, end, seed, gone)
     report.seconds = time.monotonic() - started
     return report
@@ -91,6 +94,7 @@ def _probed(
     name: str,
     old: Environment,
     new: Environment,
+    match: str,
     deadline: float,
     gone: Callable[[str], None],
 ) -> None:
@@ -115,7 +119,11 @@ def _probed(
             report.found.append(Found(Change(Kind.ERROR, name, name, "import", *sides)))
             return
         comparison = Comparison(
-            before, after, deadline, lambda where, done, of: gone(f"{where}: {done} of {of} calls")
+            before,
+            after,
+            deadline,
+            lambda where, done, of: gone(f"{where}: {done} of {of} calls"),
+            match,
         )
         try:
             report.found += comparison.changes()
@@ -151,6 +159,7 @@ def _in_lockstep(
                 report.skipped[lane.name] = "the budget was used up"
                 continue
             report.apart += sides.changes(lane, deadline, gone)
+            report.ran.append(lane.name)
 
 
 def _versions(old: Environment, new: Environment) -> Iterator[dict[str, str]]:

@@ -163,7 +163,8 @@ def _values(arguments: Mapping[str, str]) -> dict[str, tuple[Any, ...]]:
 def _way(line: Line, target: Target) -> _Way:
     """Return the first way of passing inputs that a layer takes; the first of all if none."""
     ranks = [rank for ending, rank in _RANKS.items() if ending in target.name]
-    ways = [(_ONE, rank) for rank in ranks] or list(_WAYS)
+    taken = (rank for first in ranks for rank in (first, first + 1) if rank in _SHAPES)
+    ways = [(_ONE, rank) for rank in taken] or list(_WAYS)
     for way in ways:
         try:
             _called(line, target.name, target.given, "", way).run(line, Nudge(0))

@@ -65,7 +65,7 @@ def found(line: Line) -> Iterator[Probed]:
             values={key: value for key, value in VALUES.items() if key in arguments},
             together=groups(arguments, TOGETHER),
         )
-        yield Probed(target, functools.partial(_task, call, name))
+        yield Probed(target, functools.partial(_task, line, call, name))
 
 
 def _classes(line: Line) -> Iterator[tuple[str, type]]:
@@ -84,12 +84,20 @@ def wrapped(arguments: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _task(
-    call: Callable[..., dict[str, Array]], path: str, arguments: Mapping[str, Any], setting: str
+    line: Line,
+    call: Callable[..., dict[str, Array]],
+    path: str,
+    arguments: Mapping[str, Any],
+    setting: str,
 ) -> Task:
     subject = Made(path, arguments)
     if setting == SCALED:
         subject = Made("optimizers.LossScaleOptimizer", {"inner_optimizer": subject})
-    options = {"repeated": _REPEATED, "every": _EVERY} if setting == LONG else {}
+    options: dict[str, Any] = {}
+    if setting == LONG:
+        options = {"repeated": _REPEATED, "every": _EVERY}
+    if line.backend == "jax" and subject.path.endswith("LossScaleOptimizer"):
+        options["stateless"] = True  # its branches may not assign
     inputs = known_inputs()
     if setting == INFINITE:
         slopes = inputs["kernel gradients"].copy()
@@ -111,7 +119,12 @@ def known_inputs() -> Arrays:
 
 
 def optimize(
-    keras: Any, optimizer: Any, inputs: Any, repeated: int = 1, every: int = 1
+    keras: Any,
+    optimizer: Any,
+    inputs: Any,
+    repeated: int = 1,
+    every: int = 1,
+    stateless: bool = False,
 ) -> dict[str, Array]:
     """Apply the gradients step by step, `repeated` times over; see each `every`th step."""
 
@@ -129,7 +142,14 @@ def optimize(
         if hasattr(optimizer, "scale_loss"):
             scale = float(array(optimizer.scale_loss(keras.ops.convert_to_tensor(1.0))))
         given = [slope[step % len(slope)] * scale for slope in slopes]
-        optimizer.apply([keras.ops.convert_to_tensor(slope) for slope in given], variables)
+        tensors = [keras.ops.convert_to_tensor(slope) for slope in given]
+        if stateless:
+            state, values = optimizer.variables, [variable.value for variable in variables]
+            after = optimizer.stateless_apply([one.value for one in state], tensors, values)
+            for old, new in zip([*variables, *state], [*after[0], *after[1]], strict=True):
+                old.assign(new)
+        else:
+            optimizer.apply(tensors, variables)
         if (step + 1) % every == 0:
             rows.append([array(variable) for variable in variables])
             scales.append(scale)

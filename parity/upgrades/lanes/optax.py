@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib
 import inspect
+import itertools
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -20,6 +21,7 @@ from parity.upgrades.probe import REQUIRED, Array, Arrays, Nudge, Probe, Target,
 
 keep_compiled()  # a release compiles what the other one has compiled
 STEPS = problem.STEPS
+_RUNS, _KEPT = itertools.count(1), 100
 _MODULES = (
     *("optax", "optax.losses", "optax.schedules", "optax.transforms", "optax.projections"),
     *("optax.contrib", "optax.assignment", "optax.second_order", "optax.perturbations"),
@@ -134,6 +136,8 @@ def _value(value: Any) -> Any:
 
 def run(probe: Probe, nudge: Nudge) -> Arrays:
     """Run a probe: steps with known gradients, the values of a schedule, a loss and its slope."""
+    if next(_RUNS) % _KEPT == 0:
+        jax.clear_caches()  # every call compiles something, and memory is not endless
     target = _target(probe.target)
     assert target is not None
     make = _offered()[probe.target]
