@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
-from packaging.specifiers import SpecifierSet
-
 from parity.case import Case
 
 
@@ -53,6 +51,9 @@ class Claim:
 
 def in_force(claims: Iterable[Claim], versions: Mapping[str, str]) -> tuple[Claim, ...]:
     """Return the claims about the installed versions; of what is not installed, all."""
+    # Here, since claims are read where nothing but NumPy and a framework is installed.
+    from packaging.specifiers import SpecifierSet
+
     return tuple(
         claim
         for claim in claims

@@ -23,7 +23,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--from", dest="before", type=Path, metavar="FILE", help="old constraints")
     parser.add_argument("--to", dest="after", type=Path, metavar="FILE", help="new constraints")
-    parser.add_argument("--old-python", metavar="PATH", help="the old side's interpreter")
+    parser.add_argument(
+        "--old-python",
+        metavar="PATH",
+        help="the interpreter of the old side; without packages, what it has installed is compared",
+    )
     parser.add_argument("--new-python", metavar="PATH", help="the new side's interpreter")
     parser.add_argument("--pre", action="store_true", help="prereleases and nightlies too")
     parser.add_argument(

@@ -28,8 +28,10 @@ def upgrade(options: argparse.Namespace) -> int:
             raise ValueError(f"{path}: no folder {path.parent}")
     failing = configured()
     console = Console()
-    words = sides(options.packages, options.before, options.after, prereleases=options.pre)
     pythons = (options.old_python or sys.executable, options.new_python or sys.executable)
+    words: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
+    if options.packages or options.before or options.after or pythons[0] == pythons[1]:
+        words = sides(options.packages, options.before, options.after, prereleases=options.pre)
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("environments", total=None)
@@ -82,7 +84,9 @@ def configured() -> Collection[Kind]:
 
 def changelogs(report: Report, new: Environment) -> Mapping[str, str]:
     """Return where each package that moved tells of its changes, as far as it says so."""
-    moved = [name for name in report.new if report.new[name] != report.old.get(name)]
+    moved = [
+        name for name in report.new if report.old.get(name, report.new[name]) != report.new[name]
+    ]
     found = {name: changelog(new, name) for name in moved}
     return {name: link for name, link in found.items() if link}
 

@@ -164,9 +164,11 @@ def _in_lockstep(
 
 def _versions(old: Environment, new: Environment) -> Iterator[dict[str, str]]:
     """Yield each side's versions of what differs."""
-    names = sorted({*old.pins, *new.pins})
+    names = {*old.pins, *new.pins}
+    if old.python != new.python:  # whatever they have installed may differ
+        names |= {"numpy", *(name for one in FRAMEWORKS.values() for name in one.packages)}
     for place in (old, new):
-        found = {name: version(place, name) for name in names}
+        found = {name: version(place, name) for name in sorted(names)}
         yield {name: told for name, told in found.items() if told is not None}
 
 

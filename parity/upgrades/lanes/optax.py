@@ -7,6 +7,7 @@ import importlib
 import inspect
 import itertools
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 import jax
@@ -187,9 +188,12 @@ def _as(values: Array, dtype: str) -> Array:
 
 def _leaves(state: Any) -> Iterator[tuple[str, Array]]:
     for path, leaf in jax.tree_util.tree_flatten_with_path(state)[0]:
-        array = np.asarray(leaf) if hasattr(leaf, "dtype") or np.isscalar(leaf) else None
-        if array is not None and array.dtype.kind in "fiub":
-            yield jax.tree_util.keystr(path), array
+        if getattr(leaf, "dtype", None) is None and not np.isscalar(leaf):
+            continue
+        with suppress(TypeError):  # a random key is no number
+            array = np.asarray(leaf)
+            if array.dtype.kind in "fiub":
+                yield jax.tree_util.keystr(path), array
 
 
 def _extra(update: Callable[..., Any], gradients: Any, weights: Any) -> dict[str, Any]:
