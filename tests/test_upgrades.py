@@ -14,7 +14,8 @@ from parity import cli
 from parity.case import Case
 from parity.upgrades import bisect as bisecting
 from parity.upgrades.bisect import Memory, Search
-from parity.upgrades.change import Kind
+from parity.upgrades.change import Change, Kind
+from parity.upgrades.compare import Found
 from parity.upgrades.environment import Environment, build
 from parity.upgrades.findings import Finding
 from parity.upgrades.groups import grouped
@@ -242,3 +243,14 @@ def test_changes_that_are_one_are_one_line(shelf: Path) -> None:
     report = upgraded("1.5", "1.6")
     doubled = grouped([*report.found, *report.found])
     assert len(doubled) == len(grouped(report.found))
+
+
+def test_calls_without_arguments_are_one_line_each() -> None:
+    def found(name: str, **given: float) -> Found:
+        call = Probe(name, given)
+        change = Change(Kind.SEMANTIC, "toy", call.key, "weights", "1", "2")
+        # What every call gives is no argument of this one.
+        return Found(change, Probe(name, {"decay": 0.9, **given}))
+
+    assert len(grouped([found("toy.one"), found("toy.two")])) == 2
+    assert len(grouped([found("toy.one", clip=1.0), found("toy.two", clip=1.0)])) == 1

@@ -39,19 +39,23 @@ class NoRepro(Exception):
     """A finding that no short script shows; the message says why."""
 
 
-def script(result: Result, lane: Lane) -> str:
+def script(result: Result, lane: Lane, place: trial.Place | None = None) -> str:
     """Return the smallest script that shows the divergence of `result`; it has been run.
 
     It exits 1 while the framework diverges and 0 when it agrees within the bound of the oracle as
-    the result's claims turn it. Raises NoRepro.
+    the result's claims turn it. It is run in `place`, by default where this is. Raises NoRepro.
     """
+    place = place or trial.Place()
     found: dict[int, list[str]] = {}
     for depth, written in _written(result, lane):
         found.setdefault(depth, []).append(written)
     if not found:
         raise NoRepro(f"the smallest part of the case does not fit {LINES} lines")
     # Of each depth: the scripts of the first layers are the shorter ones, and have another loss.
-    tries = [trial.first(sorted(texts, key=len)[: TRIES // len(found)]) for texts in found.values()]
+    tries = [
+        trial.first(sorted(texts, key=len)[: TRIES // len(found)], place)
+        for texts in found.values()
+    ]
     shown = [text for text in tries if text is not None]
     if not shown:
         raise NoRepro("no part of the case shows the divergence outside the lane")

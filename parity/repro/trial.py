@@ -6,6 +6,8 @@ import json
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 PATIENCE = 300.0  # seconds for an import and what is compiled, on a busy machine
 SAYS = "expected "  # how the line begins that a script prints when it has come to compare
@@ -31,32 +33,42 @@ for number, text in enumerate(json.load(sys.stdin)):
 """
 
 
-def first(texts: Sequence[str]) -> str | None:
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where scripts are run: an interpreter, and a folder put first on its path."""
+
+    python: str = sys.executable
+    layer: Path | None = None
+
+
+def first(texts: Sequence[str], place: Place = Place()) -> str | None:  # frozen
     """Return the first script that exits 1 after having compared, and does so on its own too."""
     left = list(texts)
     while left:
-        _, said = _run(_MANY, json.dumps(left))
+        _, said = _run(_MANY, json.dumps(left), place)
         found = [line for line in said.splitlines() if line.startswith(SAYS)]
         if not found:
             return None
         number = int(found[0].removeprefix(SAYS))
-        if number == 0 or run(left[number])[0] == 1:
+        if number == 0 or run(left[number], place)[0] == 1:
             return left[number]
         del left[: number + 1]
     return None
 
 
-def run(text: str) -> tuple[int | None, str]:
+def run(text: str, place: Place = Place()) -> tuple[int | None, str]:  # frozen
     """Return a script's exit status, None where it did not come to compare, and what it wrote."""
-    status, said = _run(text, "")
+    status, said = _run(text, "", place)
     compared = any(line.startswith(SAYS) for line in said.splitlines())
     return (status if compared else None), said
 
 
-def _run(text: str, given: str) -> tuple[int | None, str]:
+def _run(text: str, given: str, place: Place) -> tuple[int | None, str]:
+    if place.layer is not None:
+        text = f"import sys\nsys.path.insert(0, {str(place.layer)!r})\n{text}"
     try:
         done = subprocess.run(
-            [sys.executable, "-I", "-c", text],
+            [place.python, "-I", "-c", text],
             input=given,
             capture_output=True,
             text=True,

@@ -12,9 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from parity.case import Case, CaseError
+from parity.compare import Status
+from parity.repro import NoRepro, script
+from parity.repro.trial import Place
 from parity.upgrades.change import Change, Kind
 from parity.upgrades.environment import Environment
 from parity.upgrades.groups import grouped
+from parity.upgrades.lockstep import Apart
 from parity.upgrades.probe import Probe
 from parity.upgrades.probing import FRAMEWORKS, ProbeError, Side
 from parity.upgrades.upgrade import Report
@@ -101,7 +105,9 @@ def save(
             for apart in report.apart[:_MOST]:
                 finding = Finding(apart.lane.name, report.old, report.new, case=apart.case)
                 path = _written(folder, finding)
-                shown[apart.change.sentence] = f"parity bisect PACKAGE --case {path}"
+                tell(f"repro of {apart.lane.name}")
+                text = _lane_script(apart, old, new)
+                shown[apart.change.sentence] = _script(path, text, finding, apart.change, old, new)
         except OSError as error:
             raise ValueError(f"{folder}: {error.strerror}") from error
     return shown
@@ -124,21 +130,31 @@ def _first_script(finding: Finding, sides: Iterable[Callable[[], Side]]) -> str:
     return ""
 
 
+def _lane_script(apart: Apart, old: Environment, new: Environment) -> str:
+    """Return a script that exits 1 on the side that parts from the oracle; nothing if none does."""
+    for result, place in ((apart.new, new), (apart.old, old)):
+        if result.verdict.status is Status.DIVERGE:
+            with suppress(NoRepro):
+                return script(result, apart.lane, Place(place.python, place.layer))
+    return ""
+
+
 def _script(
     path: Path, text: str, finding: Finding, change: Change, old: Environment, new: Environment
 ) -> str:
     """Write the script that makes the call by itself; return how to run it."""
     if not text:
         return f"{path} (no script)"
-    script = path.with_suffix(".py")
-    ways = "".join(_how(script, finding, place) for place in (old, new))
-    script.write_text(f"# {change.sentence}\n{ways}{text}", "utf-8")
-    return f"python {script}"
+    written = path.with_suffix(".py")
+    ways = "".join(_how(written, finding, place) for place in (old, new))
+    written.write_text(f"# {change.sentence}\n{ways}{text}", "utf-8")
+    return f"python {written}"
 
 
 def _how(script: Path, finding: Finding, place: Environment) -> str:
     """Return the command that runs a script in an environment, as a comment."""
-    backend = FRAMEWORKS[finding.where].variables.get("KERAS_BACKEND")
-    words = [f"KERAS_BACKEND={backend}"] if backend else []
+    words = []
+    if finding.case is None and "KERAS_BACKEND" in FRAMEWORKS[finding.where].variables:
+        words.append(f"KERAS_BACKEND={FRAMEWORKS[finding.where].variables['KERAS_BACKEND']}")
     words += [f"PYTHONPATH={place.layer}"] if place.layer else []
     return f"# {place.name}: {' '.join([*words, place.python, str(script)])}\n"

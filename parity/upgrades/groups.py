@@ -59,11 +59,12 @@ def _key(one: Found) -> tuple[object, ...]:
         alone = change.kind in (Kind.GONE, Kind.NEW, Kind.ERROR, Kind.ROUNDING)
         subject = change.subject if alone else ""
         return change.kind, subject, change.what, change.old, change.new
-    if change.kind in _ASKED or not probe.arguments:
-        # The target's own name, in the frameworks that have it.
-        subject = "" if change.kind in _ASKED and probe.arguments else change.subject
+    call = change.subject.removeprefix(probe.target)
+    if change.kind in _ASKED:
+        subject = "" if probe.arguments else change.subject
         return change.kind, subject, change.what, _text(change.old), _text(change.new)
-    return change.kind, change.subject.partition("(")[2]
+    # With no argument to share, what differs is each target's own.
+    return change.kind, change.subject if call.startswith("()") else call
 
 
 def _text(told: str) -> str:
