@@ -21,6 +21,7 @@ from parity.trace import Trace
 from parity.upgrades.probe import Nudge, Seen
 
 DIGITS = 6  # at most
+UNSETTLED = "unsettled"  # rounding decides whether it is a number
 _NUDGES = (1, 2, 3)
 # Both of a finding's numbers may be off by a bound.
 _BOUNDS = 2
@@ -39,6 +40,8 @@ def rounded(value: float, noise: float) -> str:
 
 def near(old: str, new: str) -> bool:
     """Return whether two texts of numbers differ by a unit of their last digits at most."""
+    if UNSETTLED in (old, new):
+        return True
     ours, theirs = old.split(), new.split()
     return len(ours) == len(theirs) and all(map(_near, ours, theirs))
 
@@ -98,6 +101,9 @@ def _moved(case: Case, seed: int) -> Case:
 @np.errstate(all="ignore")  # runs that diverge overflow
 def _measured(arrays: Sequence[Array], largest: float) -> str:
     first = arrays[0]
+    finite = [np.isfinite(array) for array in arrays if array.shape == first.shape]
+    if any(not np.array_equal(finite[0], other) for other in finite[1:]):
+        return UNSETTLED
     values = np.array([_measure(array) for array in arrays if array.shape == first.shape])
     unit = _unit_of(first)
     texts = [rounded(v[0], _noise(v, first.size, largest, unit)) for v in values.T]

@@ -184,14 +184,23 @@ class Comparison:
         return said(self.where, probe, old, new)
 
     def _semantic(self, probe: Probe, found: Parting) -> Change:
-        base = self._seen.get(replace(probe, arguments={}).key)
-        if probe.arguments and base is not None:
-            pairs = zip(self._seen[probe.key], base, strict=True)
-            old, new = ("is ignored" if alike(*pair) else "changes training" for pair in pairs)
-            if old != new:
-                names = " and ".join(probe.arguments)
-                return Change(Kind.ARGUMENT, self.where, probe.key, names, old, new, found.why)
+        """Return that training differs, or that an argument is ignored on one of the sides."""
+        old, new = self._effects(probe)
+        # What works in the main setting is not ignored: it may have no effect here by design.
+        works = self._effects(replace(probe, setting=self._main[probe.target]))
+        if old != new and works != (True, True):
+            before, after = ("changes training" if one else "is ignored" for one in (old, new))
+            names = " and ".join(probe.arguments)
+            return Change(Kind.ARGUMENT, self.where, probe.key, names, before, after, found.why)
         return semantic(self.where, probe, found)
+
+    def _effects(self, probe: Probe) -> tuple[bool, bool]:
+        """Return whether arguments change training on each side; as far as it was tried."""
+        base = self._seen.get(replace(probe, arguments={}).key)
+        seen = self._seen.get(probe.key)
+        if base is None or seen is None:
+            return True, True
+        return not alike(seen[0], base[0]), not alike(seen[1], base[1])
 
     def _base_fails(self, probe: Probe) -> bool:
         base = self._seen.get(replace(probe, arguments={}).key)
