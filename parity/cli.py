@@ -18,6 +18,9 @@ COMMANDS = {
 }  # each with the module that has its `add_options` and `main`, and what it tells
 
 
+INTERRUPTED = 130  # what a shell says of a program that Ctrl-C ended
+
+
 def main(words: Sequence[str] | None = None) -> int:
     """Run a command; return its exit status (2: it was asked for something impossible)."""
     parser = argparse.ArgumentParser(prog="parity", description=__doc__)
@@ -30,4 +33,6 @@ def main(words: Sequence[str] | None = None) -> int:
         status: int = import_module(COMMANDS[options.command][0]).main(options)
     except ValueError as error:
         parser.error(str(error))
+    except KeyboardInterrupt:
+        parser.exit(INTERRUPTED, "interrupted; what was finished is kept\n")
     return status

@@ -20,7 +20,7 @@ from parity.upgrades.environment import Environment, build
 from parity.upgrades.findings import Finding
 from parity.upgrades.groups import grouped
 from parity.upgrades.probe import Probe
-from parity.upgrades.probing import FRAMEWORKS, Framework
+from parity.upgrades.probing import FRAMEWORKS, Framework, Side
 from parity.upgrades.releases import releases
 from parity.upgrades.sides import sides
 from parity.upgrades.upgrade import Report, compared
@@ -128,6 +128,26 @@ def test_a_wrong_word_is_told_in_a_sentence(
         cli.main(words)
     assert ended.value.code == 2
     assert sentence in capsys.readouterr().err
+
+
+def test_ctrl_c_ends_it_with_a_sentence_and_no_process(
+    shelf: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    started: list[Side] = []
+    run = Side.run
+
+    def interrupted(side: Side, *words: object) -> object:
+        started.append(side)
+        if len(started) > 4:
+            raise KeyboardInterrupt
+        return run(side, *words)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Side, "run", interrupted)
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["upgrade", "toylib==1.5", "toylib==1.6", "--only=toy"])
+    assert ended.value.code == 130
+    assert "interrupted" in capsys.readouterr().err
+    assert not any(side.alive for side in started)
 
 
 def test_one_name_is_what_is_installed_against_the_newest(shelf: Path) -> None:

@@ -129,6 +129,11 @@ class Side:
         """Return a script that makes a probe's call by itself. Raises ProbeError."""
         return str(self._asked({"script": probe.to_dict()})["script"])
 
+    @property
+    def alive(self) -> bool:
+        """Whether a process is running."""
+        return self._process is not None and self._process.alive
+
     def close(self) -> None:
         """End the process; a later request starts a fresh one."""
         process, self._process = self._process, None
