@@ -11,9 +11,11 @@ import pytest
 from wheels import wheel
 
 from parity import cli
-from parity.case import Case
+from parity.case import Optimizer
+from parity.datasets import real_case
 from parity.upgrades import bisect as bisecting
-from parity.upgrades.bisect import Memory, Search
+from parity.upgrades.bisect import Memory, Search, Verdict
+from parity.upgrades.bisecting import distinct
 from parity.upgrades.change import Change, Kind
 from parity.upgrades.compare import Found
 from parity.upgrades.environment import Environment, build
@@ -252,11 +254,22 @@ def test_a_finding_that_is_damaged_is_refused(old: str, new: str) -> None:
 
 
 def test_a_case_survives_in_a_finding() -> None:
-    text = next((Path(__file__).parents[1] / "reports" / "findings").glob("*.json")).read_text()
-    case = Case.from_json(text)
+    case = real_case("iris", Optimizer("sgd"))
     again = Finding.from_json(Finding("torch", {}, {}, case=case).to_json())
     assert again.case is not None
     assert again.case.digest == case.digest
+
+
+def test_cases_that_begin_with_one_release_are_one_line() -> None:
+    case = real_case("iris", Optimizer("sgd"))
+
+    def found(first: str | None, last: str) -> Verdict:
+        return Verdict(Finding("torch", {}, {}, case=case), last, first, None, {}, 3)
+
+    verdicts = [found("1.6", "1.5"), found("1.6", "1.5"), found(None, "1.9"), found("1.3", "1.2")]
+    told = [(one.first, count) for one, count in distinct(verdicts)]
+    assert told == [("1.6", 2), ("1.3", 1)]
+    assert [one.first for one, _ in distinct(verdicts[2:3])] == [None]
 
 
 def test_changes_that_are_one_are_one_line(shelf: Path) -> None:

@@ -78,8 +78,9 @@ def main(options: argparse.Namespace) -> int:
 
         search = Search(package, chosen, findings, Memory(question), beside, tell)
         verdicts = list(search.run())
-    for one in verdicts:
-        console.print(escape(_told(package, one, chosen)), soft_wrap=True)
+    for one, count in distinct(verdicts):
+        more = f" (and {count - 1} more cases)" if count > 1 else ""
+        console.print(escape(_told(package, one, chosen) + more), soft_wrap=True, highlight=False)
     firsts = {one.first for one in verdicts if one.first is not None}
     for first in sorted(firsts):
         place = build([f"{package}=={first}", *beside], prereleases=True)
@@ -87,6 +88,22 @@ def main(options: argparse.Namespace) -> int:
         if link:
             console.print(f"changelog of {package}: {link}")
     return 0 if firsts else 1
+
+
+def distinct(verdicts: Sequence[Verdict]) -> list[tuple[Verdict, int]]:
+    """Return the verdicts, each with how many are the same; of cases that only some part, those."""
+    groups: dict[tuple[object, ...], list[Verdict]] = {}
+    for one in verdicts:
+        case = one.finding.case is not None
+        what = (one.first, one.last) if case else (one.finding.probe and one.finding.probe.key,)
+        groups.setdefault((one.finding.where, case, *what), []).append(one)
+    found = [(alike[0], len(alike)) for alike in groups.values()]
+    parts = {one.finding.where for one, _ in found if one.finding.case and one.first is not None}
+    return [
+        (one, count)
+        for one, count in found
+        if one.first is not None or one.finding.case is None or one.finding.where not in parts
+    ]
 
 
 def _told(package: str, verdict: Verdict, chosen: Sequence[Release]) -> str:
