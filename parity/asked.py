@@ -9,14 +9,14 @@ from pathlib import Path
 from parity.case import Case, CaseError
 
 
-def seconds(value: str | float) -> float:
-    """Return a number of seconds above 0. Raises ValueError."""
+def positive(name: str, unit: str, value: str | float) -> float:
+    """Return a number above 0 of some unit. Raises ValueError that begins with the name."""
     try:
         number = float(value)
     except ValueError:
         number = math.nan
     if not 0 < number < math.inf:
-        raise ValueError(f"timeout: expected a number of seconds above 0, got {value!r}")
+        raise ValueError(f"{name}: expected a number of {unit} above 0, got {value!r}")
     return number
 
 

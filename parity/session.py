@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from parity import records
 from parity import report as pages
 from parity.arguments.framework import FRAMEWORKS
-from parity.asked import read_case, seconds, seed_of, whole, writable
+from parity.asked import positive, read_case, seed_of, whole, writable
 from parity.case import OPTIMIZERS, Case, Optimizer
 from parity.datasets import REAL, article_cases, real_case
 from parity.known import CLAIMS, Claim, in_force
@@ -73,7 +73,7 @@ class Session:
         self.profile_name = profile
         self.profile: Profile = PROFILES[profile]
         self.cases = None if cases is None else whole(cases)
-        self.timeout = seconds(timeout)
+        self.timeout = positive("timeout", "seconds", timeout)
         self.seed = seed_of(seed)
         self.report = None if report is None else writable(Path(report))
         self.page = None if page is None else pages.folder(Path(page))

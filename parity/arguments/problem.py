@@ -62,6 +62,17 @@ def gradients() -> Mapping[str, Array]:
     return {name: np.array(value) for name, value in run_free(probe(), {}).gradients.items()}
 
 
+def known_inputs() -> dict[str, Array]:
+    """Return starting weights and gradients by short names, those of shape (STEPS, *shape)."""
+    weights, slopes = probe().weights, gradients()
+    return {
+        "kernel": weights[KERNEL],
+        "bias": weights[BIAS],
+        "kernel gradients": slopes[KERNEL],
+        "bias gradients": slopes[BIAS],
+    }
+
+
 def verdict(
     lane: str,
     name: str,

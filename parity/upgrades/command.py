@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import math
 import sys
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -12,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from parity.asked import positive
 from parity.upgrades.change import Kind
 from parity.upgrades.environment import Environment, build, changelog
 from parity.upgrades.findings import save
@@ -22,7 +22,7 @@ from parity.upgrades.upgrade import Report, compared
 
 def upgrade(options: argparse.Namespace) -> int:
     """Compare the sides that the options name; return the exit status."""
-    budget = _minutes(options.budget)
+    budget = 60 * positive("budget", "minutes", options.budget)
     for path in (options.json, options.markdown):
         if path is not None and not path.parent.is_dir():
             raise ValueError(f"{path}: no folder {path.parent}")
@@ -89,13 +89,3 @@ def changelogs(report: Report, new: Environment) -> Mapping[str, str]:
     ]
     found = {name: changelog(new, name) for name in moved}
     return {name: link for name, link in found.items() if link}
-
-
-def _minutes(text: str) -> float:
-    try:
-        minutes = float(text)
-    except ValueError:
-        minutes = math.nan
-    if not 0 < minutes < math.inf:
-        raise ValueError(f"budget: expected a number of minutes above 0, got {text!r}")
-    return 60 * minutes

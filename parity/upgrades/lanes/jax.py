@@ -11,9 +11,10 @@ from typing import Any, Final
 import jax
 import numpy as np
 
+from parity.arguments.problem import known_inputs
 from parity.lanes.jax_cache import keep_compiled
 from parity.upgrades.lanes import jax_calls as calls
-from parity.upgrades.lanes.jax_values import FORMS, GIVEN, NAMED, OWN, VALUES, known_inputs
+from parity.upgrades.lanes.jax_values import FORMS, GIVEN, NAMED, OWN, VALUES
 from parity.upgrades.lanes.scripted import Play, Probed, arguments_of, get, given_for, works
 from parity.upgrades.probe import REQUIRED, Array, Arrays, Nudge, Probe, Target
 

@@ -8,8 +8,6 @@ from typing import Any, Final
 import jax
 import numpy as np
 
-from parity.arguments import problem
-from parity.arguments.problem import BIAS, KERNEL, STEPS
 from parity.upgrades.probe import Array, Arrays
 
 # By name, in plain values; what is none stands in NAMED.
@@ -136,18 +134,6 @@ NAMED: Final[Mapping[str, Callable[[], Any]]] = {
     "biases": biases,
     "some heads": some_heads,
 }
-
-
-def known_inputs() -> dict[str, Array]:
-    """Return starting weights and gradients of shape (STEPS, *shape), of a matrix and a vector."""
-    weights, slopes = problem.probe().weights, problem.gradients()
-    assert len(slopes[KERNEL]) == STEPS
-    return {
-        "kernel": weights[KERNEL],
-        "bias": weights[BIAS],
-        "kernel gradients": slopes[KERNEL],
-        "bias gradients": slopes[BIAS],
-    }
 
 
 def _normal(*shape: int, seed: int = 3) -> Array:

@@ -8,11 +8,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from parity.arguments import problem
-from parity.arguments.problem import BIAS, KERNEL, STEPS
+from parity.arguments.problem import known_inputs
 from parity.upgrades.lanes.keras_making import Made, arguments_of, classes, groups
 from parity.upgrades.lanes.keras_task import Line, Probed, Task
-from parity.upgrades.probe import REQUIRED, Array, Arrays, Target
+from parity.upgrades.probe import REQUIRED, Array, Target
 
 LONG: Final = "100 steps"
 SCALED: Final = "in LossScaleOptimizer"
@@ -104,18 +103,6 @@ def _task(
         slopes[2, 1, 1] = np.inf
         inputs = {**inputs, "kernel gradients": slopes}
     return Task(call, subject, inputs, options, wide=True)
-
-
-def known_inputs() -> Arrays:
-    """Return starting weights and gradients of shape (STEPS, *shape), of a matrix and a vector."""
-    weights, slopes = problem.probe().weights, problem.gradients()
-    assert len(slopes[KERNEL]) == STEPS
-    return {
-        "kernel": weights[KERNEL],
-        "bias": weights[BIAS],
-        "kernel gradients": slopes[KERNEL],
-        "bias gradients": slopes[BIAS],
-    }
 
 
 def optimize(

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import optim
 
+from parity.arguments.problem import known_inputs
 from parity.upgrades.lanes import torch_training as training
 from parity.upgrades.lanes.scripted import (
     Play,
@@ -23,7 +24,7 @@ from parity.upgrades.lanes.scripted import (
     works,
 )
 from parity.upgrades.lanes.torch_layers import layers, losses
-from parity.upgrades.lanes.torch_values import GIVEN, NAMED, known_inputs
+from parity.upgrades.lanes.torch_values import GIVEN, NAMED
 from parity.upgrades.lanes.torch_values import given as known_given
 from parity.upgrades.lanes.torch_values import values as known_values
 from parity.upgrades.probe import Array, Arrays, Nudge, Probe, Target

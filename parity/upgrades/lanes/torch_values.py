@@ -8,8 +8,6 @@ from typing import Any, Final
 import numpy as np
 import torch
 
-from parity.arguments import problem
-from parity.arguments.problem import BIAS, KERNEL, STEPS
 from parity.upgrades.lanes.scripted import given_for
 from parity.upgrades.probe import Array, Arrays
 
@@ -186,18 +184,6 @@ def values(kind: str, arguments: Mapping[str, str]) -> dict[str, tuple[Any, ...]
     """Return the values that the arguments of a kind of target are tried with, where known."""
     known = {**VALUES, **KIND_VALUES.get(kind, {})}
     return {name: found for name, found in known.items() if name in arguments}
-
-
-def known_inputs() -> dict[str, Array]:
-    """Return starting weights and gradients of shape (STEPS, *shape), of a matrix and a vector."""
-    weights, slopes = problem.probe().weights, problem.gradients()
-    assert len(slopes[KERNEL]) == STEPS
-    return {
-        "kernel": weights[KERNEL],
-        "bias": weights[BIAS],
-        "kernel gradients": slopes[KERNEL],
-        "bias gradients": slopes[BIAS],
-    }
 
 
 def _normal(*shape: int, seed: int = 3) -> Array:
