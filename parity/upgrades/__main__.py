@@ -20,8 +20,9 @@ import numpy as np
 from parity.lanes import wire
 from parity.lanes.worker import listening, sentence, serve
 from parity.upgrades.code import digest
-from parity.upgrades.probe import Array, Arrays, Nudge, Probe, Seen
+from parity.upgrades.probe import Array, Arrays, Nudge, Probe, Seen, Target, literal
 
+_TARGETS: dict[str, Target] = {}  # as far as they were asked for
 # What differs from run to run without meaning anything: addresses, and paths up to the file's name.
 _RESTLESS = re.compile(r" at 0x[0-9a-f]+|(?<![\w.])/[^\s:'\"]*/")
 
@@ -35,15 +36,35 @@ def _replies(lane: Any, request: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     try:
         if "describe" in request:
             found = [replace(target, digest=digest(target.name)) for target in lane.targets()]
+            _TARGETS.update({target.name: target for target in found})
             yield {"targets": [target.to_dict() for target in found]}
         elif "script" in request:
             yield {"script": lane.script(Probe.from_dict(request["script"]))}
         else:
             probe = Probe.from_dict(request["probe"])
-            seen = [_seen(lane, probe, Nudge(seed)) for seed in request["nudges"]]
+            seen = [_seen(lane, _moved(probe, seed), Nudge(seed)) for seed in request["nudges"]]
             yield {"seen": [one.to_dict() for one in seen]}
     except Exception as error:  # noqa: BLE001  # anything may stand in a framework's module
         yield {"error": sentence(error), "traceback": traceback.format_exc()}
+
+
+def _moved(probe: Probe, seed: int) -> Probe:
+    """Return a probe whose floats, given or by default, are moved as its inputs are.
+
+    So much is rounding in how a release computes `1 - beta2**t`, say. A move by a unit of float32
+    is for inputs alone.
+    """
+    if seed <= 0:
+        return probe
+    target = _TARGETS.get(probe.target)
+    defaults = {n: literal(text) for n, text in target.arguments.items()} if target else {}
+    floats = {name: value for name, value in defaults.items() if type(value) is float}
+    nudge = Nudge(seed)
+    arguments = {
+        name: float(nudge(value)) if type(value) is float else value
+        for name, value in {**floats, **probe.arguments}.items()
+    }
+    return Probe(probe.target, arguments, probe.setting)
 
 
 def _seen(lane: Any, probe: Probe, nudge: Nudge) -> Seen:

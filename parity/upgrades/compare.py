@@ -13,8 +13,8 @@ from typing import Any
 
 from parity.upgrades.change import Change, Kind
 from parity.upgrades.noise import NUDGES, Parting, alike, apart, differing
-from parity.upgrades.probe import Probe, Seen, Target, shown
-from parity.upgrades.probing import Side, literal, probes_of
+from parity.upgrades.probe import Probe, Seen, Target, literal, shown
+from parity.upgrades.probing import Side, probes_of
 from parity.upgrades.surface import Surface, changed
 
 SAID = "what is said"

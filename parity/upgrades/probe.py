@@ -7,6 +7,7 @@ imports run in a release's own process, which may have NumPy and the framework a
 from __future__ import annotations
 
 import json
+from ast import literal_eval
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
@@ -155,3 +156,13 @@ def shown(value: Any) -> str:
         return f"<{getattr(value, '__name__', type(value).__name__)}>"
     text = repr(value)
     return f"<{type(value).__name__}>" if " at 0x" in text or len(text) > 80 else text
+
+
+def literal(default: str) -> Any:
+    """Return the value that a default's text shows; the text where it shows none."""
+    if default == REQUIRED:
+        return REQUIRED
+    try:
+        return literal_eval(default)
+    except (ValueError, SyntaxError):
+        return default

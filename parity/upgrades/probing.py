@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ast import literal_eval
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
@@ -12,7 +11,7 @@ from parity.arguments.values import equal, values_for
 from parity.lanes.pipe import Failure, Lost, Process
 from parity.lanes.process import environment
 from parity.upgrades.environment import INSTALLED, Environment, version
-from parity.upgrades.probe import REQUIRED, Probe, Seen, Target
+from parity.upgrades.probe import Probe, Seen, Target, literal
 
 PATIENCE = 120.0  # seconds for a start, or for one probe, on a busy machine
 _MODULES = "parity.upgrades.lanes"
@@ -221,16 +220,6 @@ def _values(target: Target) -> dict[str, tuple[Any, ...]]:
         plain = [value for value in values if _plain(value)]
         found[name] = tuple(v for v in plain if not equal(v, target.given.get(name, default)))
     return found
-
-
-def literal(default: str) -> Any:
-    """Return the value that a default's text shows; the text where it shows none."""
-    if default == REQUIRED:
-        return REQUIRED
-    try:
-        return literal_eval(default)
-    except (ValueError, SyntaxError):
-        return default
 
 
 def _plain(value: Any) -> bool:

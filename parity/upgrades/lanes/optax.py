@@ -170,10 +170,9 @@ def _train(transformation: Any, setting: str, nudge: Nudge) -> Arrays:
         extra = _extra(transformation.update, gradients, weights)
         updates, state = transformation.update(gradients, state, weights, **extra)
         weights = optax.apply_updates(weights, updates)
-        if setting != LONG or step % STEPS == STEPS - 1:
-            for name, weight in weights.items():
-                seen[name].append(np.asarray(weight, np.float64))
-                moved[name].append(np.asarray(updates[name], np.float64))
+        for name, weight in weights.items():
+            seen[name].append(np.asarray(weight, np.float64))
+            moved[name].append(np.asarray(updates[name], np.float64))
     return {
         **{f"{n} by step": _as(np.stack(v), dtype) for n, v in seen.items()},
         **{f"update of {n} by step": _as(np.stack(v), dtype) for n, v in moved.items()},
