@@ -88,12 +88,9 @@ class Harness:
             return worst
         source = Source(problem, optimizer, dtypes_of(lane, profile), profile, self.seed)
         smallest, tries = worst, 0
-        shown = set[str]()  # asked again in the end, when there are no tries left
 
         def alike(case: Case) -> bool:
             nonlocal smallest, tries
-            if case.digest in shown:
-                return True
             tries += 1
             if tries > SHRINKS or lane.lacks(case) is not None:
                 return False
@@ -101,7 +98,6 @@ class Harness:
             if not _like(result.verdict, worst.verdict):
                 return False
             smallest = result
-            shown.add(case.digest)
             return True
 
         place = source.place(worst.case)
