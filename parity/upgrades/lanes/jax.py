@@ -132,7 +132,7 @@ def _optimizers() -> Iterator[Probed]:
         "": {},
         NAN: {},
         SINGLE: {"dtype": SINGLE},
-        LONG: {"rounds": 102, "every": 1},
+        LONG: {"rounds": 102, "every": 6},
     }
     random = np.random.default_rng(3)
     slopes = {"kernel": random.normal(size=(4, 3)), "bias": random.normal(size=3) * 10}

@@ -112,7 +112,7 @@ def _train(path: str, form: str, arguments: Mapping[str, Any], setting: str) -> 
     if setting in (SINGLE, BRAIN):
         options["dtype"] = setting
     if setting == LONG:
-        options |= {"rounds": 102, "every": 1}
+        options |= {"rounds": 102, "every": 6}
     if setting == NAN:
         slopes = inputs["kernel gradients"].copy()
         slopes[2] = np.nan
