@@ -32,7 +32,7 @@ ONE_OF_EACH = (
     Probe("keras.regularizers.L1L2", {"l2": 0.1}),
     Probe("keras.constraints.MaxNorm", {"max_value": 0.5}),
     Probe("keras.initializers.RandomNormal", {"seed": 5}),
-    Probe("keras.optimizers.schedules.CosineDecay", {"alpha": 0.3}),
+    Probe("keras.optimizers.schedules.ExponentialDecay", {"staircase": True}),
     Probe("keras.metrics.MeanSquaredError", {}, "with weights"),
     Probe("keras.layers.LSTM", {"activity_regularizer": {"$": "L2(0.1)"}}, "with a mask"),
     Probe("keras.Model.fit", {"class_weight": {"$": "weights of classes"}}),
@@ -99,6 +99,13 @@ def test_a_call_repeats_itself_and_moves_with_its_inputs(side: Side, probe: Prob
             not np.array_equal(value, moved.arrays[name], equal_nan=True)
             for name, value in first.arrays.items()
         )
+
+
+def test_a_number_that_is_given_moves_with_the_inputs(torch_side: Side) -> None:
+    probe = Probe("keras.optimizers.schedules.CosineDecay", {"alpha": 0.3})
+    first, moved = (seen.arrays["learning rate"] for seen in torch_side.run(probe, (0, 1)))
+    assert not np.array_equal(first, moved)
+    assert np.array_equal(first.astype(np.float32), moved.astype(np.float32))
 
 
 def test_another_value_of_an_argument_is_seen(torch_side: Side) -> None:

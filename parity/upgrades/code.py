@@ -26,16 +26,23 @@ def digest(name: str) -> str:
             found = getattr(found, part)
     except (ImportError, AttributeError):
         return ""
-    seen: dict[int, str] = {}
-    waiting = [found]
+    seen: dict[FunctionType, str] = {}
+    waiting = list(_functions(found, path[0]))
     while waiting and len(seen) < _MOST:
-        one = waiting.pop()
-        for function in _functions(one, path[0]):
-            if id(function) not in seen:
-                seen[id(function)] = "|".join(_text(function.__code__, function.__doc__))
-                waiting += _named(function)
+        function = waiting.pop()
+        if function not in seen:
+            seen[function], named = _read(function, path[0])
+            waiting += named
     text = "\n".join(sorted(seen.values()))
     return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+@functools.cache  # most of a framework is named by much of the rest
+def _read(function: FunctionType, package: str) -> tuple[str, tuple[FunctionType, ...]]:
+    """Return what a function does as text, and the functions of its package that it names."""
+    text = "|".join(_text(function.__code__, function.__doc__))
+    named = (inner for one in _named(function) for inner in _functions(one, package))
+    return text, tuple(dict.fromkeys(named))
 
 
 def _functions(found: Any, package: str) -> Iterator[FunctionType]:

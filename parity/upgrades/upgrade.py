@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from packaging.utils import canonicalize_name
@@ -110,7 +111,11 @@ def _probed(
         report.found.append(Found(Change(kind, name, name, "", *sides)))
         return
     with Side(name, old) as before, Side(name, new) as after:
-        told = [_importable(side) for side in (before, after)]
+        pool = ThreadPoolExecutor(2)  # asking takes seconds
+        try:
+            told = list(pool.map(_importable, (before, after)))
+        finally:  # Ctrl-C does not wait for the answers
+            pool.shutdown(wait=False, cancel_futures=True)
         if any(told):
             if told[0] and told[1]:
                 report.skipped[name] = told[1]

@@ -21,6 +21,8 @@ from parity.upgrades.lanes.optax_values import FORMS, GIVEN, NAMED, VALUES
 from parity.upgrades.probe import REQUIRED, Array, Arrays, Nudge, Probe, Target, shown
 
 keep_compiled()  # a release compiles what the other one has compiled
+with suppress(AttributeError):  # of a release that has no such setting
+    jax.config.update("jax_traceback_filtering", "off")  # a third of what a refusal costs
 STEPS = problem.STEPS
 _RUNS, _KEPT = itertools.count(1), 100
 _MODULES = (
