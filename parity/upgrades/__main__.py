@@ -25,6 +25,8 @@ from parity.upgrades.probe import Array, Arrays, Nudge, Probe, Seen, Target, lit
 _TARGETS: dict[str, Target] = {}  # as far as they were asked for
 # What differs from run to run without meaning anything: addresses, and paths up to the file's name.
 _RESTLESS = re.compile(r" at 0x[0-9a-f]+|(?<![\w.])/[^\s:'\"]*/")
+# What a framework says of the calls before, and so not of this one.
+_OF_OTHERS = re.compile(r"out of the last \d+ calls")
 
 
 def main(module: str) -> int:
@@ -75,7 +77,8 @@ def _seen(lane: Any, probe: Probe, nudge: Nudge) -> Seen:
             arrays, error = {name: _crossing(value) for name, value in found.items()}, ""
         except Exception as raised:  # noqa: BLE001  # a framework raises what it likes
             arrays, error = {}, _restful(sentence(raised))
-    return Seen(arrays, error, tuple(dict.fromkeys(map(_restful, heard))))
+    said = (_restful(message) for message in heard if not _OF_OTHERS.search(message))
+    return Seen(arrays, error, tuple(dict.fromkeys(said)))
 
 
 def _crossing(value: Any) -> Array:
