@@ -85,8 +85,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Print the fingerprints; return 1 where one could not be verified. Raises ValueError."""
+    from parity.rows import PROMPT
     from parity.semantics import page, printed
-    from parity.session import PROMPT, Session
+    from parity.session import Session
 
     session = Session(lanes=options.lanes, folder=Path.cwd())
     lanes = [lane for lane in session.lanes if options.lanes or lane.pace >= PROMPT]
@@ -168,7 +169,8 @@ def _zero_sum(case: Case) -> Case | None:
 
 
 def _fingerprint(harness: Harness, runs: Runs) -> Fingerprint:
-    from parity.diagnose import diagnose, worst
+    from parity.diagnose import diagnose
+    from parity.expectation import worst
 
     name = runs.lane.name
     if not runs.traces:
@@ -201,7 +203,7 @@ def _fingerprint(harness: Harness, runs: Runs) -> Fingerprint:
 def _next_best(harness: Harness, runs: Runs) -> tuple[float, str]:
     """Return the worst score of the best of all other settings of a semantic dial, and its name."""
     from parity.changes import CHANGES
-    from parity.diagnose import readings
+    from parity.readings import readings
 
     changes = [change for change in CHANGES if change.name in SEMANTIC]
     scores: dict[Any, float] = {}
@@ -224,8 +226,8 @@ def _defaults(harness: Harness, runs: Runs) -> dict[str, Any]:
 
 def _that_fit(harness: Harness, runs: Runs, argument: str) -> list[Any]:
     """Return the values under which runs without `argument` are what the oracle expects."""
-    from parity.changes import IGNORED
-    from parity.diagnose import worst
+    from parity.changes.optimizer import IGNORED
+    from parity.expectation import worst
 
     left = list(dict.fromkeys(IGNORED[argument]))
     for case, _ in runs.traces[:: max(1, len(runs.traces) // 4)]:

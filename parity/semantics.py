@@ -11,9 +11,9 @@ from rich.console import Console
 from rich.table import Table
 
 from parity.case import Case
-from parity.changes import SAYS
+from parity.changes.dials import SAYS
 from parity.compare import free_distance
-from parity.diagnose import worst
+from parity.expectation import worst
 from parity.fingerprint import Fingerprint, Runs, common
 from parity.lanes.installed import versions
 from parity.lockstep import Harness

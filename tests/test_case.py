@@ -116,7 +116,7 @@ def test_a_damaged_case_is_read_or_refused(case: Case, data: st.DataObject) -> N
     text = list(case.to_json())
     for _ in range(data.draw(st.integers(1, 4))):
         text[data.draw(st.integers(0, len(text) - 1))] = data.draw(st.characters())
-    with contextlib.suppress(CaseError):
+    with contextlib.suppress(CaseError):  # to be refused is right too
         Case.from_json("".join(text))
 
 
@@ -130,7 +130,7 @@ plain_values = st.recursive(
 @given(st.sampled_from(sorted(small().to_dict())), plain_values)
 def test_a_part_replaced_by_anything_is_read_or_refused(key: str, value: Any) -> None:
     record = {**json.loads(small().to_json()), key: value}
-    with contextlib.suppress(CaseError):
+    with contextlib.suppress(CaseError):  # to be refused is right too
         Case.from_json(json.dumps(record))
 
 

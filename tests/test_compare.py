@@ -269,7 +269,7 @@ def test_no_bound_is_exceeded_by_the_control_and_none_is_idle(
 ) -> None:
     medians = assert_only_agreement(healthy(2, ("float32",), 12))
     with capsys.disabled():
-        print("\nmedian healthy score:", medians_shown(medians))  # noqa: T201
+        print("\nmedian healthy score:", medians_shown(medians))  # noqa: T201  # to be read
     assert set(medians) == set(Stage)
     assert min(medians.values()) > LIVELY
 
@@ -293,7 +293,7 @@ def test_no_bound_is_exceeded_in_20_000_cases(capsys: pytest.CaptureFixture[str]
 
     medians = assert_only_agreement(counted())
     with capsys.disabled():
-        print(f"\n{count} cases, median healthy score:", medians_shown(medians))  # noqa: T201
+        print(f"\n{count} cases, median healthy score:", medians_shown(medians))  # noqa: T201  # as above
     assert count >= 20_000
     assert min(medians.values()) > LIVELY
 

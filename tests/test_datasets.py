@@ -94,7 +94,7 @@ def test_a_wrong_name_shows_the_choices() -> None:
 @pytest.mark.parametrize("arguments", [{"batch_size": 0}, {"epochs": 0}, {"lr": -1.0}])
 def test_wrong_numbers_are_refused(arguments: dict[str, float]) -> None:
     with pytest.raises(CaseError, match="expected"):
-        real_case("iris", SGD, **arguments)  # type: ignore[arg-type]
+        real_case("iris", SGD, **arguments)  # type: ignore[arg-type]  # numbers of either kind
 
 
 def test_importing_the_module_does_not_import_scikit_learn() -> None:
@@ -115,7 +115,7 @@ def test_the_tutorials_data_are_theirs() -> None:
     cases = article_cases()
     plane = cases["exact_plane"]
     assert plane.x.shape == (10, 2)
-    np.random.seed(5711)  # noqa: NPY002  # the tutorial's own lines
+    np.random.seed(5711)  # noqa: NPY002  # here and below, the tutorial's own lines
     beta = np.random.uniform(0, 1, size=(2, 1))  # noqa: NPY002
     x = np.random.normal(size=(10, 2))  # noqa: NPY002
     assert np.array_equal(plane.x, x.astype(np.float32))

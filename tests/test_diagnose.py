@@ -13,7 +13,9 @@ from faulty_runs import control
 from test_faults import NAMES, drawn, first_clear
 
 from parity.case import OPTIMIZERS, Case
-from parity.changes import CHANGES, IGNORED, SAYS
+from parity.changes import CHANGES
+from parity.changes.dials import SAYS
+from parity.changes.optimizer import IGNORED
 from parity.diagnose import Diagnosis, confirmed, diagnose, separated
 from parity.dials import DIALS
 

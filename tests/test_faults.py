@@ -49,7 +49,7 @@ def first_clear(
     fault: Fault, problem: str, optimizer: str, train: Train = control, lane: Lane = CONTROL
 ) -> tuple[int, Result]:
     """Return which case is the first to show the fault clearly at its stage, and its result."""
-    harness, order = Harness(InProcess(train), CLAIMS), list(Stage)  # type: ignore[arg-type]
+    harness, order = Harness(InProcess(train), CLAIMS), list(Stage)  # type: ignore[arg-type]  # as below
     batch = [case for case in drawn(problem, optimizer) if lane.lacks(case) is None]
     for number, case in enumerate(batch, start=1):
         trace = fault.train(case, train)

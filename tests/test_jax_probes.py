@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from probes import assert_moved, assert_repeated, assert_shown_by_scripts, sgd_by_hand
 
-from parity.arguments import problem
-from parity.arguments.problem import KERNEL, STEPS
-from parity.upgrades.noise import alike
 from parity.upgrades.probe import Probe
 from parity.upgrades.probing import Side
 
@@ -57,27 +53,17 @@ def test_the_kinds_of_what_is_offered(side: Side) -> None:
 
 
 def test_the_main_calls_run_the_same_twice(side: Side) -> None:
-    for name in MAIN:
-        one, other = side.run(Probe(name), (0, 0))
-        assert not one.error, f"{name}: {one.error}"
-        assert one.arrays
-        assert alike(one, other), name
+    assert_repeated(side, map(Probe, MAIN))
 
 
 def test_moved_inputs_move_what_is_computed(side: Side) -> None:
-    for name in ("jax.nn.gelu", "jax.scipy.special.xlogy", f"{OPTIMIZERS}.adam"):
-        one, other = side.run(Probe(name), (0, 1))
-        assert not alike(one, other), name
+    names = ("jax.nn.gelu", "jax.scipy.special.xlogy", f"{OPTIMIZERS}.adam")
+    assert_moved(side, map(Probe, names))
 
 
 def test_sgd_is_what_it_is_by_hand(side: Side) -> None:
     [seen] = side.run(Probe(f"{OPTIMIZERS}.sgd", {"step_size": 0.5}))
-    weight, rows = problem.probe().weights[KERNEL], []
-    for slope in problem.gradients()[KERNEL]:
-        rows.append(weight)
-        weight = weight - 0.5 * slope  # halves are exact, so one rounding is left
-    assert len(rows) == STEPS
-    assert np.array_equal(seen.arrays["kernel by step"], np.stack([*rows, weight]))
+    assert np.array_equal(seen.arrays["kernel by step"], sgd_by_hand(0.5))
 
 
 def test_a_gradient_is_that_of_the_weighted_sum(side: Side) -> None:
@@ -88,19 +74,4 @@ def test_a_gradient_is_that_of_the_weighted_sum(side: Side) -> None:
 
 
 def test_each_script_shows_what_its_probe_shows(side: Side, tmp_path: Path) -> None:
-    paths, expected = [], []
-    for number, probe in enumerate(SCRIPTS):
-        target = side.describe()[probe.target]
-        [seen] = side.run(probe)
-        assert not seen.error
-        assert probe.setting in target.settings
-        text = side.script(probe)
-        assert "parity" not in text
-        paths.append(tmp_path / f"probe{number}.py")
-        paths[-1].write_text(text, encoding="utf-8")
-        expected += [f"{name}: {value.tolist()}" for name, value in seen.arrays.items()]
-    # One interpreter, as the import is most of what each of them costs.
-    program = "import runpy, sys; [runpy.run_path(path) for path in sys.argv[1:]]"
-    command = [sys.executable, "-I", "-W", "ignore", "-c", program, *map(str, paths)]
-    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert ran.stdout.splitlines() == expected
+    assert_shown_by_scripts(side, SCRIPTS, tmp_path)

@@ -153,7 +153,7 @@ class Answering(BaseHTTPRequestHandler):
 
     def __init__(self, answers: dict[str, tuple[int, str, str]], *rest: object) -> None:
         self.answers = answers
-        super().__init__(*rest)  # type: ignore[arg-type]
+        super().__init__(*rest)  # type: ignore[arg-type]  # what a server passes
 
     def do_GET(self) -> None:
         status, kind, body = self.answers.get(self.path, (404, "text/html", ""))

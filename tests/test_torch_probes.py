@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from probes import assert_moved, assert_repeated, assert_shown_by_scripts, sgd_by_hand
 
-from parity.arguments import problem
-from parity.arguments.problem import KERNEL, STEPS
 from parity.upgrades.noise import alike
 from parity.upgrades.probe import Probe
 from parity.upgrades.probing import Side
@@ -58,28 +55,19 @@ def test_the_kinds_of_what_is_offered(side: Side) -> None:
 
 
 def test_every_main_call_runs_the_same_twice(side: Side) -> None:
-    for name, target in side.describe().items():
-        one, other = side.run(Probe(name, {}, target.settings[0]), (0, 0))
-        assert not one.error, f"{name}: {one.error}"
-        assert one.arrays
-        assert alike(one, other), name
+    found = side.describe().items()
+    assert_repeated(side, [Probe(name, {}, target.settings[0]) for name, target in found])
 
 
 def test_moved_inputs_move_what_is_trained(side: Side) -> None:
-    for name in (f"{OPTIM}.Adam", f"{NN}.MSELoss", f"{NN}.Tanh", f"{NN}.utils.clip_grad_norm_"):
-        main = side.describe()[name].settings[0]
-        one, other = side.run(Probe(name, {}, main), (0, 1))
-        assert not alike(one, other), name
+    names = (f"{OPTIM}.Adam", f"{NN}.MSELoss", f"{NN}.Tanh", f"{NN}.utils.clip_grad_norm_")
+    found = side.describe()
+    assert_moved(side, [Probe(name, {}, found[name].settings[0]) for name in names])
 
 
 def test_sgd_is_what_it_is_by_hand(side: Side) -> None:
     [seen] = side.run(Probe(f"{OPTIM}.SGD", {"lr": 0.5}))
-    weight, rows = problem.probe().weights[KERNEL], []
-    for slope in problem.gradients()[KERNEL]:
-        rows.append(weight)
-        weight = weight - 0.5 * slope  # halves are exact, so one rounding is left
-    assert len(rows) == STEPS
-    assert np.array_equal(seen.arrays["kernel by step"], np.stack([*rows, weight]))
+    assert np.array_equal(seen.arrays["kernel by step"], sgd_by_hand(0.5))
 
 
 def test_a_setting_changes_what_its_name_says(side: Side) -> None:
@@ -96,19 +84,4 @@ def test_a_setting_changes_what_its_name_says(side: Side) -> None:
 
 
 def test_each_script_shows_what_its_probe_shows(side: Side, tmp_path: Path) -> None:
-    paths, expected = [], []
-    for number, probe in enumerate(SCRIPTS):
-        target = side.describe()[probe.target]
-        [seen] = side.run(probe)
-        assert not seen.error
-        assert probe.setting in target.settings
-        text = side.script(probe)
-        assert "parity" not in text
-        paths.append(tmp_path / f"probe{number}.py")
-        paths[-1].write_text(text, encoding="utf-8")
-        expected += [f"{name}: {value.tolist()}" for name, value in seen.arrays.items()]
-    # One interpreter, as the import is most of what each of them costs.
-    program = "import runpy, sys; [runpy.run_path(path) for path in sys.argv[1:]]"
-    command = [sys.executable, "-I", "-W", "ignore", "-c", program, *map(str, paths)]
-    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert ran.stdout.splitlines() == expected
+    assert_shown_by_scripts(side, SCRIPTS, tmp_path)

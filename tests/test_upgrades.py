@@ -44,7 +44,7 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PARITY_CACHE", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
     toy = Framework(TOY, ("toylib",), (("toylib",),))
-    monkeypatch.setitem(FRAMEWORKS, "toy", toy)  # type: ignore[arg-type]
+    monkeypatch.setitem(FRAMEWORKS, "toy", toy)  # type: ignore[arg-type]  # a constant, else
     return found
 
 
@@ -142,7 +142,7 @@ def test_ctrl_c_ends_it_with_a_sentence_and_no_process(
         started.append(side)
         if len(started) > 4:
             raise KeyboardInterrupt
-        return run(side, *words)  # type: ignore[arg-type]
+        return run(side, *words)  # type: ignore[arg-type]  # whatever it is called with
 
     monkeypatch.setattr(Side, "run", interrupted)
     with pytest.raises(SystemExit) as ended:

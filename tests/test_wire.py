@@ -149,5 +149,5 @@ def with_header(header: str) -> bytes:
 
 
 def only_a_wire_error(data: bytes) -> None:
-    with contextlib.suppress(WireError):
+    with contextlib.suppress(WireError):  # to be refused is right too
         received(data)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 
 import numpy as np
-import toylib  # type: ignore[import-not-found]
+import toylib  # type: ignore[import-not-found]  # a wheel that the tests write
 
 from parity.upgrades.probe import REQUIRED, Arrays, Nudge, Probe, Target
 

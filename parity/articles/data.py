@@ -29,7 +29,7 @@ START = -0.73803594
 def exact(*, noise: float = 0.0, intercept: float = 0.0) -> Array:
     """Return article 1's ten rows: two features and y = X beta, and then what it adds to y."""
     # The article seeds the global state, which its train_test_split then draws from.
-    np.random.seed(5711)  # noqa: NPY002
+    np.random.seed(5711)  # noqa: NPY002  # here and below, the article's own lines
     beta = np.random.uniform(0, 1, size=(2, 1))  # noqa: NPY002
     x = np.random.normal(size=(10, 2))  # noqa: NPY002
     y = x.dot(beta)
@@ -40,7 +40,7 @@ def exact(*, noise: float = 0.0, intercept: float = 0.0) -> Array:
 
 def slopes() -> Array:
     """Return the beta of article 1's rows."""
-    np.random.seed(5711)  # noqa: NPY002
+    np.random.seed(5711)  # noqa: NPY002  # as in `exact`
     return np.random.uniform(0, 1, size=2)  # noqa: NPY002
 
 

@@ -51,7 +51,7 @@ def save(baseline: Baseline, path: Path) -> None:
                 os.fsync(file.fileno())
             os.chmod(name, 0o644)
             os.replace(name, path)
-        except BaseException:
+        except BaseException:  # Ctrl-C too: what is half-written goes
             os.unlink(name)
             raise
     except OSError as error:

@@ -13,8 +13,9 @@ PATIENCE = 300.0  # seconds for an import and what is compiled, on a busy machin
 SAYS = "expected "  # how the line begins that a script prints when it has come to compare
 
 # Runs one script after the other in one process, which imports the framework once, and prints the
-# number of the first that compares and exits 1. What is run is what this package has just written,
-# of checked numbers and its own names: no text of a file or of a user gets there. A script that
+# number of the first that compares and exits 1. To execute them is safe: they are what this package
+# has just written from a case that it has checked, in its own names and with numbers; what a lane
+# says (versions, names) stands in comments alone, and no text of a file is executed. A script that
 # fails in any other way is no repro.
 _MANY = f"""
 import contextlib, io, json, sys
@@ -25,7 +26,7 @@ for number, text in enumerate(json.load(sys.stdin)):
             exec(compile(text, "repro", "exec"), {{"__name__": "__main__"}})
     except SystemExit as exit:
         status = exit.code
-    except Exception as error:
+    except Exception as error:  # whatever it is: no repro
         print(type(error).__name__, error, file=sys.stderr)
     if status == 1 and said.getvalue().startswith({SAYS!r}):
         print("{SAYS}" + str(number), flush=True)

@@ -203,6 +203,7 @@ class Memory:
         self._known: dict[str, Answer] = {}
         if self.path.is_file():
             for line in self.path.read_text("utf-8").splitlines():
+                # What JSON can't read, or what is not the record that `keep` writes.
                 with suppress(ValueError, KeyError, TypeError, AttributeError):
                     record = json.loads(line)
                     changes = [c and Change.from_dict(c) for c in record["changes"]]

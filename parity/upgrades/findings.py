@@ -125,7 +125,7 @@ def _first_script(finding: Finding, sides: Iterable[Callable[[], Side]]) -> str:
     """Return the script of the first side that knows the call; nothing if none does."""
     assert finding.probe is not None
     for side in sides:
-        with suppress(ProbeError):
+        with suppress(ProbeError):  # it knows no such call
             return side().script(finding.probe)
     return ""
 
@@ -134,7 +134,7 @@ def _lane_script(apart: Apart, old: Environment, new: Environment) -> str:
     """Return a script that exits 1 on the side that parts from the oracle; nothing if none does."""
     for result, place in ((apart.new, new), (apart.old, old)):
         if result.verdict.status is Status.DIVERGE:
-            with suppress(NoRepro):
+            with suppress(NoRepro):  # the case that was written still shows it
                 return script(result, apart.lane, Place(place.python, place.layer))
     return ""
 

@@ -190,7 +190,7 @@ def _run(command: Sequence[str], variables: Mapping[str, str]) -> str:
     )
     try:
         said, _ = child.communicate()
-    except BaseException:
+    except BaseException:  # Ctrl-C above all
         _end(child)
         raise
     if child.returncode != 0:
@@ -214,5 +214,5 @@ def _end(child: subprocess.Popen[str]) -> None:
 
 
 def _signal(child: subprocess.Popen[str], number: signal.Signals) -> None:
-    with suppress(ProcessLookupError, PermissionError):
+    with suppress(ProcessLookupError, PermissionError):  # it has ended; macOS says the second
         os.killpg(child.pid, number)

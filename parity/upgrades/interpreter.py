@@ -223,6 +223,7 @@ def _settings(listed: str) -> dict[str, str]:
         section, _, name = key.rpartition(".")
         if equals and section in found:
             try:
+                # pip prints a repr. Literals alone are read: nothing that a value names is called.
                 found[section][name] = str(ast.literal_eval(value))
             except (SyntaxError, ValueError):
                 found[section][name] = value

@@ -84,7 +84,7 @@ def write(path: Path, text: str) -> None:
             with os.fdopen(handle, "w", encoding="utf-8") as file:
                 file.write(text)
             Path(aside).replace(path)
-        except BaseException:
+        except BaseException:  # Ctrl-C too: what is half-written goes
             Path(aside).unlink(missing_ok=True)
             raise
 
@@ -123,6 +123,7 @@ def _clear(folder: Path) -> None:
         if name == folder.name:
             shutil.rmtree(part, ignore_errors=True)
             continue
+        # Left alone where its maker lives, or where it is not ours to lock.
         with suppress(Timeout, OSError), FileLock(part.with_name(name + _LOCK), timeout=0):
             shutil.rmtree(part, ignore_errors=True)
 

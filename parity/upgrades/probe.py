@@ -163,6 +163,6 @@ def literal(default: str) -> Any:
     if default == REQUIRED:
         return REQUIRED
     try:
-        return literal_eval(default)
+        return literal_eval(default)  # literals alone: nothing that a text names is called
     except (ValueError, SyntaxError):
         return default

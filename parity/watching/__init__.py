@@ -71,7 +71,7 @@ def watch(
         try:
             with watching(model, optimizer, loss, recording) as trained:
                 yield Watched(recording, trained)
-        except BaseException as error:
+        except BaseException as error:  # Ctrl-C too: how the loop ended is recorded
             recording.end(f"{type(error).__name__}: {error}")
             raise
         recording.end("")

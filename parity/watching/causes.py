@@ -9,7 +9,8 @@ import numpy as np
 
 from parity.bounds import ARITHMETICS, Array, Bounded, Value, near
 from parity.case import Case, CaseError, Layer, Loss, Optimizer
-from parity.changes import PRECISION, SIMPLE
+from parity.changes import SIMPLE
+from parity.changes.precision import PRECISION
 from parity.compare import scores
 from parity.dials import Dials
 from parity.updates import Tensors, Training, exactly, updated

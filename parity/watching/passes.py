@@ -10,7 +10,9 @@ import numpy as np
 
 from parity.bounds import Array, Bounded, Value, near
 from parity.case import Case, CaseError, Layer, Loss, Optimizer
-from parity.changes import CHANGES, PRECISION, Change, Followed
+from parity.changes import CHANGES
+from parity.changes.change import Change, Followed
+from parity.changes.precision import PRECISION
 from parity.compare import scores
 from parity.dials import Dials
 from parity.known import CLAIMS, claimed, dials, in_force

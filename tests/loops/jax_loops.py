@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from sklearn.datasets import load_digits
+from telling import chosen, told
 
 import parity
 
@@ -229,24 +230,14 @@ MISTAKES = {
 }
 
 
-def chosen(*models: Any) -> list[Any]:
-    """Return the models that the command line names, all where it names none."""
-    return [model for model in models if model.__name__ in (sys.argv[2:] or model.__name__)]
-
-
 def main() -> None:
-    told = {}
+    found = {}
     for model in chosen(perceptron, Convolution):
         for name, loop in {**HEALTHY, **MISTAKES}.items():
             trace, trained = loop.run(model)
             _, plain = loop.run(model, watched=False)
-            report = trace.judge()
-            told[f"{model.__name__}: {name}"] = {
-                **report.to_dict(),
-                "text": str(report),
-                "same numbers": all(map(np.array_equal, trained, plain)),
-            }
-    json.dump(told, sys.stdout)
+            found[f"{model.__name__}: {name}"] = told(trace, trained, plain)
+    json.dump(found, sys.stdout)
 
 
 if __name__ == "__main__":

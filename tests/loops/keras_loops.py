@@ -19,6 +19,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
 from sklearn.datasets import load_digits
+from telling import chosen, told
 
 import parity
 
@@ -204,13 +205,8 @@ IN_TF_KERAS = {
 }
 
 
-def chosen(*models: Any) -> list[Any]:
-    """Return the models that the command line names, all where it names none."""
-    return [model for model in models if model.__name__ in (sys.argv[2:] or model.__name__)]
-
-
 def main() -> None:
-    told = {}
+    found = {}
     loops = {**HEALTHY, **MISTAKES, **(IN_TF_KERAS if LIBRARY == "tf_keras" else IN_KERAS_3)}
     if LIBRARY == "tf_keras" or keras.backend.backend() == "tensorflow":
         loops |= ON_TENSORFLOW
@@ -219,13 +215,8 @@ def main() -> None:
             loop.model = kind
             trace, weights = loop.run()
             _, plain = loop.run(watched=False)
-            report = trace.judge()
-            told[f"{kind.__name__}: {name}"] = {
-                **report.to_dict(),
-                "text": str(report),
-                "same numbers": all(map(np.array_equal, weights, plain)),
-            }
-    json.dump(told, sys.stdout)
+            found[f"{kind.__name__}: {name}"] = told(trace, weights, plain)
+    json.dump(found, sys.stdout)
 
 
 if __name__ == "__main__":

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from sklearn.datasets import load_digits
+from telling import chosen, told
 from torch import nn, optim
 from torch.optim import lr_scheduler
 
@@ -142,25 +142,15 @@ MISTAKES = {
 }
 
 
-def chosen(*models: Any) -> list[Any]:
-    """Return the models that the command line names, all where it names none."""
-    return [model for model in models if model.__name__ in (sys.argv[2:] or model.__name__)]
-
-
 def main() -> None:
-    told = {}
+    found = {}
     for kind in chosen(perceptron, Convolution):
         for name, loop in {**HEALTHY, **MISTAKES}.items():
             loop.model = kind if loop.model in (perceptron, Convolution) else loop.model
             trace, weights = loop.run()
             _, plain = loop.run(watched=False)
-            report = trace.judge()
-            told[f"{kind.__name__}: {name}"] = {
-                **report.to_dict(),
-                "text": str(report),
-                "same numbers": all(map(np.array_equal, weights, plain)),
-            }
-    json.dump(told, sys.stdout)
+            found[f"{kind.__name__}: {name}"] = told(trace, weights, plain)
+    json.dump(found, sys.stdout)
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ class Rows(Dataset[Any]):  # type: ignore[misc]  # which is Any to the type chec
         return len(self.rows)
 
 
-class Net(nn.Module):  # type: ignore[misc]
+class Net(nn.Module):  # type: ignore[misc]  # which is Any too
     """One linear layer."""
 
     def __init__(self, inputs: int) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
@@ -15,8 +14,18 @@ from parity.arguments.problem import known_inputs
 from parity.lanes.jax_cache import keep_compiled
 from parity.upgrades.lanes import jax_calls as calls
 from parity.upgrades.lanes.jax_values import FORMS, GIVEN, NAMED, OWN, VALUES
-from parity.upgrades.lanes.scripted import Play, Probed, arguments_of, get, given_for, works
-from parity.upgrades.probe import REQUIRED, Array, Arrays, Nudge, Probe, Target
+from parity.upgrades.lanes.scripted import (
+    Play,
+    Plays,
+    Probed,
+    arguments_of,
+    gathered,
+    get,
+    given_for,
+    plays,
+    works,
+)
+from parity.upgrades.probe import REQUIRED, Arrays, Nudge, Probe, Target
 
 keep_compiled()  # a release compiles what the other one has compiled
 NAN, SINGLE, LONG = "a step of NaN", "float32", "100 steps"
@@ -40,27 +49,19 @@ def targets() -> list[Target]:
 
 def run(probe: Probe, nudge: Nudge) -> Arrays:
     """Return what a probe shows. Raises KeyError for an unknown target, and what JAX raises."""
-    return _play(probe).run(nudge)
+    return _found()[probe.target].of(probe).run(nudge)
 
 
 def script(probe: Probe) -> str:
     """Return a script of NumPy and JAX alone that makes the call and prints what is seen."""
     x64 = 'os.environ["JAX_ENABLE_X64"] = "1"'
     head = ["import os", "from typing import Any", "", x64, "import jax", "import jax.random"]
-    return _play(probe).script(f"{probe.key}, JAX {jax.__version__}.", head)
-
-
-def _play(probe: Probe) -> Play:
-    item = _found()[probe.target]
-    return item.play({**item.target.given, **probe.arguments}, probe.setting)
+    return _found()[probe.target].of(probe).script(f"{probe.key}, JAX {jax.__version__}.", head)
 
 
 @functools.cache
 def _found() -> dict[str, Probed]:
-    finders = (_functions, _special, _starts, _optimizers, _draws)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # asking is not calling
-        return {item.target.name: item for finder in finders for item in finder()}
+    return gathered(_functions, _special, _starts, _optimizers, _draws)
 
 
 def _offered(path: str) -> Iterator[tuple[str, Callable[..., Any]]]:
@@ -119,7 +120,7 @@ def _starts() -> Iterator[Probed]:
         fills = "shape" in arguments_of(make)
         call = calls.fill if fills else calls.start
         forms: dict[str, Mapping[str, Any]] = {"": {}, _CONVOLUTION: {"shape": (2, 2, 3, 4)}}
-        play = functools.partial(_plain, call, path, {}, forms)
+        play = plays(call, path, {}, forms, NAMED)
         without = ["key", "shape"] if fills else []
         yield from _probed(path, make, "initializer", play, tuple(forms), without)
 
@@ -138,11 +139,9 @@ def _optimizers() -> Iterator[Probed]:
     slopes = {"kernel": random.normal(size=(4, 3)), "bias": random.normal(size=3) * 10}
     for name, make in _offered(_OPTIMIZERS):
         path = f"{_OPTIMIZERS}.{name}"
-        train = functools.partial(_plain, calls.optimize, path, inputs, forms)
+        train = plays(calls.optimize, path, inputs, forms, NAMED)
 
-        def trained(
-            given: Mapping[str, Any], setting: str, train: Callable[..., Play] = train
-        ) -> Play:
+        def trained(given: Mapping[str, Any], setting: str, train: Plays = train) -> Play:
             play = train(given, setting)
             if setting == NAN:
                 moved = {**inputs, "kernel gradients": broken}
@@ -150,9 +149,9 @@ def _optimizers() -> Iterator[Probed]:
             return play
 
         found = list(_probed(path, make, "optimizer", trained, tuple(forms), []))
-        follow = functools.partial(_plain, calls.follow, path, {}, {"": {}})
+        follow = plays(calls.follow, path, {}, {"": {}}, NAMED)
         found += [] if found else _probed(path, make, "schedule", follow, ("",), [])
-        clip = functools.partial(_plain, calls.clip, path, slopes, {"": {}})
+        clip = plays(calls.clip, path, slopes, {"": {}}, NAMED)
         tree = ["grad_tree", "tree"]
         if not found and {*tree} & {*arguments_of(make)}:
             found += _probed(path, make, "transformation", clip, ("",), tree)
@@ -166,26 +165,15 @@ def _draws() -> Iterator[Probed]:
         if name not in _NO_DRAWS:
             path = f"jax.random.{name}"
             able = other if name in _OF_BITS else forms
-            play = functools.partial(_plain, calls.draw, path, {}, able)
+            play = plays(calls.draw, path, {}, able, NAMED)
             yield from _probed(path, make, "distribution", play, tuple(able), ["key"])
-
-
-def _plain(
-    call: Callable[..., dict[str, Array]],
-    path: str,
-    inputs: Arrays,
-    forms: Mapping[str, Mapping[str, Any]],
-    arguments: Mapping[str, Any],
-    setting: str,
-) -> Play:
-    return Play(call, path, arguments, inputs, forms[setting], NAMED)
 
 
 def _probed(
     path: str,
     make: Callable[..., Any],
     kind: str,
-    play: Callable[[Mapping[str, Any], str], Play],
+    play: Plays,
     settings: tuple[str, ...],
     without: list[str],
 ) -> Iterator[Probed]:

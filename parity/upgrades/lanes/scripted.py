@@ -18,7 +18,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from parity.upgrades.probe import REQUIRED, Array, Arrays, Nudge, Target, shown
+from parity.upgrades.probe import REQUIRED, Array, Arrays, Nudge, Probe, Target, shown
 
 _WIDTH: Final = 96
 
@@ -72,8 +72,23 @@ class Play:
             "",
         ]
         start = [f'"""{title}"""', "", "from __future__ import annotations", "", *head]
-        own = [f"import {module}", "import numpy as np", "from numpy import inf, nan  # noqa: F401"]
+        numbers = "from numpy import inf, nan  # noqa: F401  # where the numbers need them"
+        own = [f"import {module}", "import numpy as np", numbers]
         return "\n".join([*start, *own, *body])
+
+
+Plays = Callable[[Mapping[str, Any], str], Play]  # of arguments, and in a setting
+
+
+def plays(
+    call: Callable[..., dict[str, Array]],
+    what: str,
+    inputs: Arrays,
+    forms: Mapping[str, Mapping[str, Any]],
+    named: Named,
+) -> Plays:
+    """Return the plays of a call whose settings differ in options alone: `forms` has them."""
+    return lambda arguments, setting: Play(call, what, arguments, inputs, forms[setting], named)
 
 
 def get(what: str) -> Any:
@@ -136,7 +151,18 @@ class Probed:
     """A target, and the play of a call of it."""
 
     target: Target
-    play: Callable[[Mapping[str, Any], str], Play]
+    play: Plays
+
+    def of(self, probe: Probe) -> Play:
+        """Return the play of a probe of the target."""
+        return self.play({**self.target.given, **probe.arguments}, probe.setting)
+
+
+def gathered(*finders: Callable[[], Iterable[Probed]]) -> dict[str, Probed]:
+    """Return all that the finders find, by the targets' names."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # asking is not calling
+        return {item.target.name: item for finder in finders for item in finder()}
 
 
 def _made(value: Any, named: Named) -> Any:

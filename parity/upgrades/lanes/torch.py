@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
@@ -16,18 +15,21 @@ from parity.arguments.problem import known_inputs
 from parity.upgrades.lanes import torch_training as training
 from parity.upgrades.lanes.scripted import (
     Play,
+    Plays,
     Probed,
     arguments_of,
     classes,
+    gathered,
     get,
     given_for,
+    plays,
     works,
 )
 from parity.upgrades.lanes.torch_layers import layers, losses
 from parity.upgrades.lanes.torch_values import GIVEN, NAMED
 from parity.upgrades.lanes.torch_values import given as known_given
 from parity.upgrades.lanes.torch_values import values as known_values
-from parity.upgrades.probe import Array, Arrays, Nudge, Probe, Target
+from parity.upgrades.probe import Arrays, Nudge, Probe, Target
 
 NAN, SINGLE, BRAIN, LONG = "a step of NaN", "float32", "bfloat16", "100 steps"
 RESUMED, GROUPS = "resumed", "two groups"
@@ -48,27 +50,21 @@ def targets() -> list[Target]:
 
 def run(probe: Probe, nudge: Nudge) -> Arrays:
     """Return what a probe shows. Raises KeyError for an unknown target, and what PyTorch raises."""
-    return _play(probe).run(nudge)
+    return _found()[probe.target].of(probe).run(nudge)
 
 
 def script(probe: Probe) -> str:
     """Return a script of NumPy and PyTorch alone that makes the call and prints what is seen."""
     head = ["import inspect", "from typing import Any", "", "import torch"]
-    return _play(probe).script(f"{probe.key}, PyTorch {torch.__version__}.", head)
-
-
-def _play(probe: Probe) -> Play:
-    item = _found()[probe.target]
-    return item.play({**item.target.given, **probe.arguments}, probe.setting)
+    title = f"{probe.key}, PyTorch {torch.__version__}."
+    return _found()[probe.target].of(probe).script(title, head)
 
 
 @functools.cache
 def _found() -> dict[str, Probed]:
     torch.set_num_threads(1)  # sums are the same on each machine
-    finders = (_optimizers, _schedulers, _averages, _scalers, _clips, _starts, losses, layers)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # asking is not calling
-        return {item.target.name: item for finder in finders for item in finder()}
+    own = (_optimizers, _schedulers, _averages, _scalers, _clips, _starts)
+    return gathered(*own, losses, layers)
 
 
 def _functions(path: str, marks: tuple[str, ...]) -> Iterator[tuple[str, Callable[..., Any]]]:
@@ -129,7 +125,7 @@ def _schedulers() -> Iterator[Probed]:
     pairs.append(("torch.optim.swa_utils.SWALR", optim.swa_utils.SWALR))
     inputs = {"rate": np.array(0.1), "losses": _LOSSES}
     for path, kind in pairs:
-        play = functools.partial(_plain, training.follow, path, inputs, {"": {}, RESUMED: _AGAIN})
+        play = plays(training.follow, path, inputs, {"": {}, RESUMED: _AGAIN}, NAMED)
         yield from _probed(path, kind, "schedule", play, ("", RESUMED), without=["optimizer"])
 
 
@@ -141,16 +137,16 @@ def _averages() -> Iterator[Probed]:
     inputs = {"kernels": random.normal(size=(6, 3, 4)), "means": random.normal(size=(6, 3))}
     forms: dict[str, Mapping[str, Any]] = {"": {}, SINGLE: {"dtype": SINGLE}}
     path = "torch.optim.swa_utils.AveragedModel"
-    play = functools.partial(_plain, training.average, path, inputs, forms)
+    play = plays(training.average, path, inputs, forms, NAMED)
     yield from _probed(path, get(path), "wrapper", play, tuple(forms), without=["model"])
     for path, make in _functions("torch.optim.swa_utils", ("avg_fn",)):
         slot = "multi_avg_fn" if "multi" in path else "avg_fn"
         slotted = {form: {"slot": slot, **given} for form, given in forms.items()}
-        play = functools.partial(_plain, training.average, path, inputs, slotted)
+        play = plays(training.average, path, inputs, slotted, NAMED)
         yield from _probed(path, make, "wrapper", play, tuple(forms))
     path = "torch.optim.swa_utils.update_bn"
     batches = {"batches": random.normal(size=(3, 4, 3))}
-    play = functools.partial(_plain, training.renew, path, batches, {"": {}})
+    play = plays(training.renew, path, batches, {"": {}}, NAMED)
     yield from _probed(path, get(path), "wrapper", play, ("",), without=["loader", "model"])
 
 
@@ -160,7 +156,7 @@ def _scalers() -> Iterator[Probed]:
     inputs = {"kernel": known_inputs()["kernel"], "kernel gradients": slopes}
     path = "torch.amp.GradScaler"
     if hasattr(torch.amp, "GradScaler"):
-        play = functools.partial(_plain, training.scale, path, inputs, {"": {}})
+        play = plays(training.scale, path, inputs, {"": {}}, NAMED)
         yield from _probed(path, get(path), "wrapper", play, ("",))
 
 
@@ -190,31 +186,20 @@ def _starts() -> Iterator[Probed]:
         if path.endswith("_"):
             for_conv = path.endswith("dirac_")
             forms = {"of a convolution": _STARTS["of a convolution"]} if for_conv else _STARTS
-            play = functools.partial(_plain, training.start, path, {}, forms)
+            play = plays(training.start, path, {}, forms, NAMED)
             given = known_given("", arguments_of(make, without=["tensor"])) or {}
             fitting = [form for form in forms if works(play(given, form))]
             yield from _probed(path, make, "initializer", play, tuple(fitting), without=["tensor"])
         elif path.endswith("calculate_gain"):
-            play = functools.partial(_plain, training.gain, path, {}, {"": {}})
+            play = plays(training.gain, path, {}, {"": {}}, NAMED)
             yield from _probed(path, make, "initializer", play, ("",))
-
-
-def _plain(
-    call: Callable[..., dict[str, Array]],
-    path: str,
-    inputs: Arrays,
-    forms: Mapping[str, Mapping[str, Any]],
-    arguments: Mapping[str, Any],
-    setting: str,
-) -> Play:
-    return Play(call, path, arguments, inputs, forms[setting], NAMED)
 
 
 def _probed(
     path: str,
     make: Callable[..., Any],
     kind: str,
-    play: Callable[[Mapping[str, Any], str], Play],
+    play: Plays,
     settings: tuple[str, ...],
     *,
     without: list[str] | None = None,

@@ -83,7 +83,7 @@ def _is_number(value: Any) -> bool:
 
 def _dropped(kind: type, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Iterator[str]:
     """Yield the arguments of a call that are in no signature and change nothing."""
-    known = inspect.signature(kind.__init__).parameters  # type: ignore[misc]  # of the class meant
+    known = inspect.signature(kind.__init__).parameters  # type: ignore[misc]  # of a class, not of an instance
     for name, value in kwargs.items():
         if name in known or not _is_number(value):
             continue

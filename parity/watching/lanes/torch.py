@@ -117,7 +117,7 @@ class _Watcher:
             assert parameter.grad is not None
             one.raw = one.values(parameter.grad)
             one.version = parameter.grad._version
-            fresh = same(one.raw, one.own)  # type: ignore[arg-type]
+            fresh = one.own is not None and same(one.raw, one.own)
             if one.arrived:
                 one.wasted += fresh
             else:
