@@ -66,6 +66,13 @@ class Run:
         """Say which lanes run, which cannot and why, and how much is drawn."""
         return self.session.header()
 
+    def pytest_sessionstart(self) -> None:
+        """Show how far the run is, where there is a terminal to show it on."""
+        from parity.progress import Progress, wanted
+
+        if wanted(self.config):
+            self.config.pluginmanager.register(Progress(self.config), "parity-progress")
+
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
         """Tell an xdist worker what was drawn for `--hypothesis-seed=random`."""

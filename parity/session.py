@@ -5,45 +5,32 @@ It is made while tests are collected, so what only a running check needs is impo
 
 from __future__ import annotations
 
-import math
 import shlex
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from parity import records
 from parity import report as pages
-from parity.arguments.framework import FRAMEWORKS
 from parity.asked import positive, read_case, seed_of, whole, writable
-from parity.case import OPTIMIZERS, Case, Optimizer
-from parity.datasets import REAL, article_cases, real_case
-from parity.known import CLAIMS, Claim, in_force
+from parity.case import Case, Optimizer
+from parity.datasets import REAL, real_case
+from parity.known import CLAIMS, in_force
 from parity.lanes import Lane
 from parity.lanes.catalog import LANES
 from parity.lanes.installed import load_lanes, missing, versions
 from parity.profiles import PROFILES, Profile
+from parity.rows import PROMPT, Row, Rows, articles
 
 if TYPE_CHECKING:
     from parity.baseline.content import Offer
     from parity.baseline.gate import Gate, Judged
     from parity.lockstep import Harness, Result
 
-PROBLEMS = ("linear", "softmax", "mlp")
-# Lanes below this pace compile for each case: they leave out the articles' data, and witness only
-# the claims that name them.
-PROMPT = 0.1
 INSTALL = 'pip install "parity[all]" (or [torch], [tensorflow], [keras], [jax])'
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One parametrization of a check: its values by name, and its id, which begins with a lane."""
-
-    values: dict[str, Any]
-    id: str
 
 
 class Session:
@@ -92,6 +79,14 @@ class Session:
             chosen = [lane for lane in chosen if lane.pace >= PROMPT]
         self.lanes = self._able(chosen, lanes)
         self.claims = in_force(CLAIMS, versions())
+        self._rows = Rows(
+            lanes=self.lanes,
+            claims=self.claims,
+            profile=self.profile,
+            cases=self.cases,
+            single=case is not None,
+            baseline=gate is not None,
+        )
         self._records: dict[str, list[dict[str, Any]]] = {}
         self._told: set[tuple[str, str]] = set()
         self._offers: dict[str, dict[str, dict[str, Offer]]] = {}
@@ -125,38 +120,23 @@ class Session:
 
     def extent(self, lane: Lane) -> Profile:
         """Return how much is drawn for `lane`: the profile, or so as to reach `--parity-cases`."""
-        if self.cases is None:
-            return self.profile
-        return self.profile.spread(self.cases, len(PROBLEMS) * len(lane.optimizers))
+        return self._rows.extent(lane)
 
     def rows(self, check: str) -> list[Row]:
         """Return the parametrization of the check named so."""
-        if (check == "test_case") is (self.case is None):
-            return []
-        return [row for lane in self.lanes for row in self._finders[check](lane)]
+        return self._rows.of(check)
 
     @property
     def checks(self) -> frozenset[str]:
         """The ids of all checks, as `test_dataset[torch-iris]`."""
-        return frozenset(f"{name}[{row.id}]" for name in self._finders for row in self.rows(name))
-
-    @property
-    def _finders(self) -> dict[str, Callable[[Lane], list[Row]]]:
-        return {
-            "test_case": self._case_rows,
-            "test_lockstep": self._lockstep_rows,
-            "test_dataset": self._dataset_rows,
-            "test_claim": self._claim_rows,
-            "test_arguments": self._argument_rows,
-            "test_surface": self._surface_rows,
-        }
+        return self._rows.checks
 
     def dataset(self, name: str) -> Case:
         """Return whole epochs on a real data set, or what a tutorial trains."""
         if name in REAL:
             # The optimizer call that lanes share most.
             return real_case(name, Optimizer("sgd", {"momentum": 0.9}))
-        return _articles()[name]
+        return articles()[name]
 
     def record(self, nodeid: str, result: Result) -> None:
         """Keep a verdict for the summary and the JSON file."""
@@ -274,89 +254,6 @@ class Session:
             return f"{lane.name} {found[package]}"
         return f"{lane.name} ({package} {found[package]})"
 
-    def _case_rows(self, lane: Lane) -> list[Row]:
-        return [Row({"lane": lane}, lane.name)]
-
-    def _lockstep_rows(self, lane: Lane) -> list[Row]:
-        pairs = [
-            (problem, name)
-            for name in OPTIMIZERS
-            if name in lane.optimizers
-            for problem in PROBLEMS
-        ]
-        # A lane whose share is below one case each has some of the pairs, spread evenly.
-        share = min(1.0, self.extent(lane).share(lane))
-        return [
-            Row(
-                {"lane": lane, "problem": problem, "optimizer": name},
-                f"{lane.name}-{problem}-{name}",
-            )
-            for number, (problem, name) in enumerate(pairs, start=1)
-            if math.ceil(number * share) > math.ceil((number - 1) * share)
-        ]
-
-    def _dataset_rows(self, lane: Lane) -> list[Row]:
-        return [
-            Row({"lane": lane, "dataset": name}, f"{lane.name}-{name}")
-            for name in (*REAL, *self._tutorials(lane))
-        ]
-
-    def _tutorials(self, lane: Lane) -> tuple[str, ...]:
-        return () if self.profile.brief or lane.pace < PROMPT else tuple(_articles())
-
-    def _claim_rows(self, lane: Lane) -> list[Row]:
-        if self.profile.brief:
-            return []
-        mine = [claim for claim in self.claims if self._witness(claim) is lane]
-        names = [f"{lane.name}-{claim.name}" for claim in mine]
-        return [
-            Row({"lane": lane, "claim": claim}, _numbered(names, number))
-            for number, claim in enumerate(mine)
-        ]
-
-    def _argument_rows(self, lane: Lane) -> list[Row]:
-        """Return the frameworks whose arguments are audited with this lane, each with one."""
-        if self.profile.brief:
-            return []
-        return [
-            Row({"lane": lane, "framework": name}, f"{lane.name}-{name}")
-            for name, source in FRAMEWORKS.items()
-            if source.audited_with(self.lanes) is lane
-        ]
-
-    def _surface_rows(self, lane: Lane) -> list[Row]:
-        """Return the frameworks that are asked what they offer; only for a baseline."""
-        if self.gate is None:
-            return []
-        from parity.baseline.gather import frameworks
-
-        return [
-            Row({"lane": lane, "framework": name}, f"{lane.name}-{name}")
-            for name, its in frameworks(self.lanes).items()
-            if its is lane
-        ]
-
-    def _witness(self, claim: Claim) -> Lane | None:
-        """Return the lane that a claim is checked on: of those it covers here, the promptest.
-
-        With the claim, every lane is held to the bound in every check; what one lane is enough for
-        is to show that the claim is still needed.
-        """
-        names = claim.when.get("optimizer", tuple(OPTIMIZERS))
-        able = [
-            lane
-            for lane in self.lanes
-            if claim.covers(lane.name) and not lane.optimizers.keys().isdisjoint(names)
-            if lane.pace >= PROMPT or lane.name in claim.lanes
-        ]
-        return max(able, key=lambda lane: lane.pace, default=None)
-
-
-def _numbered(names: list[str], number: int) -> str:
-    """Return a name, with its number among its like where it is not the first of them."""
-    before = names[:number].count(names[number])
-    return names[number] + (f"-{before + 1}" if before else "")
-
 
 def _words(selection: str) -> tuple[str, ...]:
     return tuple(sorted({part.strip() for part in selection.split(",") if part.strip()}))
@@ -384,11 +281,6 @@ def _losses(result: Result) -> str:
 
     assert result.trace is not None
     return losses(result.case, result.trace, dials(result.claims))
-
-
-@cache
-def _articles() -> dict[str, Case]:
-    return article_cases()
 
 
 def _is_evidence(lane: Lane) -> bool:
