@@ -30,10 +30,11 @@ _erf = np.vectorize(math.erf, otypes=[np.float64])
 class Arithmetic:
     """The arithmetic that a bound is for: the lane's rounding plus the oracle's own float64."""
 
-    __slots__ = ("_gammas", "precision", "roundoff", "top")
+    __slots__ = ("_gammas", "factors", "precision", "roundoff", "top")
 
-    def __init__(self, precision: Precision) -> None:
+    def __init__(self, precision: Precision, factors: float = 0.0) -> None:
         self.precision = precision
+        self.factors = factors  # the relative error of the factors of a product of matrices
         self.roundoff = precision.roundoff + PRECISIONS["float64"].roundoff
         # Overflow begins where sizes, which are rounded themselves, come within a few ulp of it.
         self.top = precision.top * (1 - 8 * PRECISIONS["float64"].roundoff)
@@ -47,7 +48,13 @@ class Arithmetic:
         return self._gammas[count]
 
 
-ARITHMETICS = {name: Arithmetic(precision) for name, precision in PRECISIONS.items()}
+# TF32: factors are cut to 10 bits behind the point, and sums to float32 where it would round
+# (NVIDIA, PTX ISA, mma: the lower 13 bits are ignored).
+TF32 = "tf32"
+ARITHMETICS = {
+    **{name: Arithmetic(precision) for name, precision in PRECISIONS.items()},
+    TF32: Arithmetic(PRECISIONS["float32"], factors=2.0**-10),
+}
 DOUBLE = ARITHMETICS["float64"]
 
 
@@ -118,7 +125,11 @@ class Bounded:
             inherited = inherited + _full(a) @ (size_b + b.error)
         terms = a.value.shape[-1]
         magnitude = size_a @ size_b + inherited
-        return _summed(a.value @ b.value, inherited, magnitude, terms, a.arithmetic, products=terms)
+        factors, sums = a.arithmetic.factors, terms
+        if factors:
+            inherited = inherited + (2 * factors + factors**2) * magnitude
+            sums = 2 * terms  # cut, not rounded: off by a whole unit
+        return _summed(a.value @ b.value, inherited, magnitude, sums, a.arithmetic, products=terms)
 
     def __getitem__(self, key: Any) -> Bounded:
         error = self.error if self.exact else _full(self)[key]

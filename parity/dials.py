@@ -10,6 +10,8 @@ from parity.precision import representable
 Dials = Mapping[str, Any]
 
 # What every dial is set to in the textbook, and what else implementations are known to do.
+# `products` is not among them: it makes bounds wider, so that it is claimed of a lane whose device
+# multiplies in TF32, and never guessed.
 DIALS: Mapping[str, tuple[Any, ...]] = {
     # eps beside the root of the corrected moment, of the uncorrected one (Kingma's eps-hat), inside
     # the root, inside and squared, as the least that the root can be, or beside what has no root.

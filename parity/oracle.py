@@ -9,7 +9,7 @@ from types import MappingProxyType
 import numpy as np
 
 from parity import losses, model
-from parity.bounds import ARITHMETICS, Arithmetic, Array, Value
+from parity.bounds import ARITHMETICS, TF32, Arithmetic, Array, Value
 from parity.case import Case, parameter_shapes
 from parity.dials import Dials
 from parity.trace import Recorder, Trace
@@ -70,7 +70,7 @@ def passes(
     case: Case, trace: Trace, dials: Dials, *, bounded: bool = True
 ) -> tuple[Value, Tensors]:
     """Return what `follow` expects of losses and gradients."""
-    arithmetic = ARITHMETICS[case.dtype] if bounded else None
+    arithmetic = _arithmetic(case, dials) if bounded else None
     before = {name: value[:-1] for name, value in trace.weights.items()}
     with np.errstate(all="ignore"):
         loss, own = _gradients(case, before, dials, arithmetic, trace.masks)
@@ -84,7 +84,7 @@ def updates(
     case: Case, trace: Trace, gradients: Tensors, dials: Dials, *, bounded: bool = True
 ) -> tuple[Tensors, dict[str, Tensors]]:
     """Return what `follow` expects of weights and state, `gradients` where the trace has none."""
-    arithmetic = ARITHMETICS[case.dtype] if bounded else None
+    arithmetic = _arithmetic(case, dials) if bounded else None
     before = {name: value[:-1] for name, value in trace.weights.items()}
     seen = {name: exactly(value, arithmetic) for name, value in trace.gradients.items()}
     with np.errstate(all="ignore"):
@@ -120,6 +120,12 @@ def run_free(case: Case, dials: Dials) -> Trace:
             seen = float(_reported_losses(np.array(losses), dials)[-1])
             record.step(seen, _first(gradients), weights, state)
     return record.trace()
+
+
+def _arithmetic(case: Case, dials: Dials) -> Arithmetic:
+    """Return the lane's arithmetic; the dial `products` says that it multiplies in TF32."""
+    cut = dials.get("products") == TF32 and case.dtype == "float32"
+    return ARITHMETICS[TF32 if cut else case.dtype]
 
 
 def _factors(case: Case, dials: Dials) -> list[float]:

@@ -185,7 +185,7 @@ class Vector:
 
 def exactly(value: Array, arithmetic: Arithmetic | None) -> Value:
     """Return `value` without error, or plain where there is no arithmetic."""
-    array = np.asarray(value, np.float64)
+    array = np.asanyarray(value, np.float64)
     return array if arithmetic is None else bounds.exact(array, arithmetic)
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from parity.case import Case, Loss
 from parity.lanes import numpy32
+from parity.lanes.numpy32 import Batch
 from parity.lanes.numpy32.activations import sigmoid
 from parity.precision import representable
 
@@ -21,14 +22,14 @@ Tensors = dict[str, Array]
 
 
 def scaled(
-    factor: Callable[[Case, int], float], *, value: bool = True, slope: bool = True
+    factor: Callable[[Case, Batch], float], *, value: bool = True, slope: bool = True
 ) -> Callable[[Any], Any]:
     """Wrap the control's loss: multiply its value, its slope or both."""
 
     def wrap(function: Any) -> Any:
-        def loss(case: Case, step: int, *others: Any) -> tuple[Any, Array]:
-            seen, slopes = function(case, step, *others)
-            by = factor(case, step)
+        def loss(case: Case, batch: Batch, *others: Any) -> tuple[Any, Array]:
+            seen, slopes = function(case, batch, *others)
+            by = factor(case, batch)
             return (seen * by if value else seen), (slopes * by if slope else slopes)
 
         return loss
@@ -40,16 +41,22 @@ def slope_for(change: Callable[[Case], Case]) -> Callable[[Any], Any]:
     """Wrap the control's loss: its value is right, its slope is another case's."""
 
     def wrap(function: Any) -> Any:
-        return lambda case, *rest: (function(case, *rest)[0], function(change(case), *rest)[1])
+        def loss(case: Case, batch: Batch, *others: Any) -> tuple[Any, Array]:
+            other = change(case)
+            x, y, weights = batch
+            without = x, y, None if other.sample_weights is None else weights
+            return function(case, batch, *others)[0], function(other, without, *others)[1]
+
+        return loss
 
     return wrap
 
 
-def share_of_full_batch(case: Case, step: int) -> float:
+def share_of_full_batch(case: Case, batch: Batch) -> float:
     """Return what a partial batch's mean is off by when it is divided by a full batch's size."""
     if case.loss.reduction == "sum":
         return 1.0
-    return len(case.batches[step]) / len(case.batches[0])
+    return len(batch[0]) / len(case.batches[0])
 
 
 def gradients(change: Callable[[Case, Tensors, Tensors], Tensors]) -> Callable[[Any], Any]:
@@ -129,29 +136,29 @@ def stale_weights(position: int) -> Callable[[Any], Any]:
 # Sums of losses.
 
 
-def units_of_values(case: Case, step: int) -> float:
+def units_of_values(case: Case, batch: Batch) -> float:
     """Return what a mean over elements is off by when it is divided by the rows."""
     whole = case.loss.name == "softmax_cross_entropy" or case.loss.reduction == "sum"
     return 1.0 if whole else float(case.layers[-1].units)
 
 
-def share_of_classes(case: Case, step: int) -> float:
+def share_of_classes(case: Case, batch: Batch) -> float:
     """Return what a mean over rows is off by when it is divided by the elements."""
     rows = case.loss.name == "softmax_cross_entropy" and case.loss.reduction != "sum"
     return 1.0 / case.layers[-1].units if rows else 1.0
 
 
-def rows_over_sample_weights(case: Case, step: int) -> float:
+def rows_over_sample_weights(case: Case, batch: Batch) -> float:
     """Return what a mean is off by when it is divided by the sum of the sample weights."""
-    weights = case.batch(step)[2]
+    weights = batch[2]
     if weights is None or case.loss.reduction == "sum":
         return 1.0
     return len(weights) / float(weights.sum())
 
 
-def rows_over_class_weights(case: Case, step: int) -> float:
+def rows_over_class_weights(case: Case, batch: Batch) -> float:
     """Return what a mean is off by when it is divided by the sum of the class weights."""
-    labels = case.batch(step)[1]
+    labels = batch[1]
     weights = numpy32.row_weights(labels, None, case.loss, np.dtype(case.dtype))
     if weights is None or case.loss.reduction == "sum":
         return 1.0

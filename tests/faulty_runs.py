@@ -273,8 +273,10 @@ def loss_after(case: Case, trace: Trace) -> Trace:
     losses = []
     for step in range(case.steps):
         weights = {name: w[step + 1].astype(case.dtype) for name, w in trace.weights.items()}
-        seen = numpy32.forward(case, step, weights, None)[2]
-        value = numpy32.loss(case, step, seen, None)[0] + numpy32.penalty(case, weights, None)
+        x, y, sample_weights = case.batch(step)
+        batch = x.astype(case.dtype), y, sample_weights
+        seen = numpy32.forward(case, batch, weights, None)[2]
+        value = numpy32.loss(case, batch, seen, None)[0] + numpy32.penalty(case, weights, None)
         losses.append(float(value))
     return replace(trace, losses=np.array(losses))
 

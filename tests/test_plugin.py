@@ -19,7 +19,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 # Loaded once, since a run in this process forgets what it has loaded itself.
-import parity.findings  # noqa: F401
+import parity.findings  # noqa: F401  # for what it loads
 from parity import lockstep, session
 from parity import run as plugin
 from parity.compare import Status, Verdict
@@ -377,8 +377,8 @@ def nothing_starts(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("word", "message"),
     [
-        ("--parity-lanes=pytorch", r"expected one of torch, .*, numpy32, got 'pytorch'"),
-        ("--parity-lanes=,", r"expected one of torch, .*, numpy32, got ','"),
+        ("--parity-lanes=pytorch", r"expected one of torch, .*, numpy32, .*, got 'pytorch'"),
+        ("--parity-lanes=,", r"expected one of torch, .*, numpy32, .*, got ','"),
         ("--parity-lanes=mine.py", r"mine\.py: no such file"),
         ("--parity-profile=fast", r"profile: expected one of quick, standard, deep, got 'fast'"),
         ("--parity-cases=0", r"cases: expected a whole number above 0, got '0'"),

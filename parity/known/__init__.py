@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from parity.known import jax, keras, tensorflow, tf_keras, torch
+from parity.known import cuda, jax, keras, tensorflow, tf_keras, torch
 from parity.known.claim import Claim, claimed, dials, facts, in_force
 
 __all__ = ["CLAIMS", "Claim", "claimed", "dials", "facts", "in_force"]
@@ -13,4 +13,5 @@ CLAIMS: tuple[Claim, ...] = (
     *torch.CLAIMS,
     *tensorflow.CLAIMS,
     *tf_keras.CLAIMS,
+    *cuda.CLAIMS,
 )

@@ -29,7 +29,8 @@ class Lane:
     `module` is a module's name or the path of a Python file; it has `train(case, mode) -> Trace`.
     `packages` are the modules that must be installed. `optimizers` maps each optimizer to the
     hyperparameters that the lane passes on. `environment` is set for its worker process; `x64` is
-    added to it for float64 cases, which then get a worker of their own. `pace` is the share of the
+    added to it for float64 cases, which then get a worker of their own. `device` is cuda for a lane
+    that needs such a device. `pace` is the share of the
     generated cases that this lane gets: below 1 where a case costs a compilation.
     """
 
@@ -45,6 +46,7 @@ class Lane:
     options: tuple[str, ...] = OPTIONS
     environment: Mapping[str, str] = field(default_factory=dict)
     x64: Mapping[str, str] = field(default_factory=dict)
+    device: str = ""
     pace: float = 1.0
 
     def lacks(self, case: Case) -> str | None:

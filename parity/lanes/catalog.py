@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from parity.case import LOSSES, OPTIMIZERS
 from parity.lanes import OPTIONS, Lane
+
+# On a machine with an accelerator the frameworks would take it for these lanes too.
+_ON_CPU = {"CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu"}
 
 _KERAS_ADAM = ("beta1", "beta2", "eps", "weight_decay")
 _KERAS_OPTIMIZERS = {
@@ -48,7 +53,7 @@ _KERAS = tuple(
         dtypes=_KERAS_DTYPES[backend],
         losses=tuple(loss for loss in LOSSES if loss != "smooth_l1"),
         options=_KERAS_OPTIONS,
-        environment={"KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "2"},
+        environment={"KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "2", **_ON_CPU},
         pace=pace,
     )
     for backend, mode, pace in _KERAS_MODES
@@ -78,7 +83,8 @@ _JAX = tuple(
         dtypes=("float32", "float64", "bfloat16", "float16"),
         clips=("value", "global_norm"),
         environment={
-            "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+            "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
+            **_ON_CPU,
         },
         x64={"JAX_ENABLE_X64": "1"},
         pace=pace,
@@ -108,7 +114,7 @@ _TORCH = tuple(
         optimizers={name: _TORCH_OPTIMIZERS[name] for name in optimizers},
         dtypes=("float32", "float64", "bfloat16", "float16"),
         # Compiling in the worker itself: a pool of compilers would outweigh what it compiles.
-        environment={"TORCHINDUCTOR_COMPILE_THREADS": "1"},
+        environment={"TORCHINDUCTOR_COMPILE_THREADS": "1", **_ON_CPU},
         pace=pace,
     )
     for mode, optimizers, pace in (
@@ -136,6 +142,7 @@ _TENSORFLOW_ENVIRONMENT = {
     "TF_CPP_MIN_LOG_LEVEL": "2",
     "TF_NUM_INTEROP_THREADS": "1",
     "TF_NUM_INTRAOP_THREADS": "1",
+    **_ON_CPU,
 }
 _TENSORFLOW = tuple(
     Lane(
@@ -185,4 +192,42 @@ _TF_KERAS = tuple(
     for mode, pace in (("current", 1.0), ("legacy", 1.0), ("fit", 0.04))
 )
 
-LANES: tuple[Lane, ...] = (*_TORCH, *_KERAS, *_TENSORFLOW, *_TF_KERAS, *_JAX, _NUMPY32)
+_ON_CPUS = (*_TORCH, *_KERAS, *_TENSORFLOW, *_TF_KERAS, *_JAX, _NUMPY32)
+
+
+def _named(name: str) -> Lane:
+    return next(lane for lane in _ON_CPUS if lane.name == name)
+
+
+# What turns a lane into one on a CUDA device: its name there, the lane that it is otherwise, and
+# whether its products are in TF32. Off, it is for every CUDA library, since frameworks differ in
+# what they do by default.
+_IEEE = {"NVIDIA_TF32_OVERRIDE": "0", "JAX_DEFAULT_MATMUL_PRECISION": "highest"}
+_TF32 = {"TORCH_ALLOW_TF32_CUBLAS_OVERRIDE": "1", "JAX_DEFAULT_MATMUL_PRECISION": "tensorfloat32"}
+_CUDA = tuple(
+    replace(
+        lane,
+        name=name,
+        mode="cuda" if lane.module == "parity.lanes.torch" else lane.mode,
+        dtypes=tuple(dtype for dtype in lane.dtypes if dtype in ("float32", "float64")),
+        environment={
+            **{key: value for key, value in lane.environment.items() if key not in _ON_CPU},
+            **({"JAX_PLATFORMS": "cuda"} if "jax" in lane.packages else {}),
+            **precision,
+        },
+        device="cuda",
+        pace=min(lane.pace, 0.3),
+    )
+    for name, lane, precision in (
+        ("torch:cuda", _TORCH[0], _IEEE),
+        ("torch:cuda-tf32", _TORCH[0], _TF32),
+        ("keras@torch:cuda", _named("keras@torch"), _IEEE),
+        ("keras@jax:gpu", _named("keras@jax"), _IEEE),
+        ("jax:gpu", _named("jax"), _IEEE),
+        ("jax:gpu-tf32", _named("jax"), _TF32),
+        ("tensorflow:gpu", _named("tensorflow"), _IEEE),
+        ("tensorflow:gpu-tf32", _named("tensorflow"), _TF32),
+    )
+)
+
+LANES: tuple[Lane, ...] = (*_ON_CPUS, *_CUDA)

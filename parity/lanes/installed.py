@@ -13,6 +13,7 @@ from typing import Any
 
 from parity.lanes import Lane
 from parity.lanes.catalog import LANES
+from parity.lanes.device import lacking
 from parity.lanes.process import LaneError, Worker
 
 GROUP = "parity.lanes"  # entry points: a name and the module that has LANES
@@ -35,6 +36,10 @@ def missing(lane: Lane) -> str | None:
         name = _top(package)
         if importlib.util.find_spec(name) is None:
             return f"{name} is not installed (pip install {_SOURCES.get(name, name)})"
+    if lane.device:
+        # Of what computes there: Keras runs on another framework.
+        reasons = (lacking(_top(package)) for package in lane.packages)
+        return next(filter(None, reasons), None)
     return None
 
 

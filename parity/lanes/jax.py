@@ -23,7 +23,8 @@ import optax
 from parity.case import LEAKY_SLOPE, Case, Layer, Loss
 from parity.lanes import Refused
 from parity.lanes.jax_cache import keep_compiled
-from parity.trace import Recorder, Trace
+from parity.lanes.loop import Look, Loop, trained
+from parity.trace import Trace
 
 Arrays = dict[str, Any]
 
@@ -96,20 +97,38 @@ class Call:
 
 def train(case: Case, mode: str) -> Trace:
     """Train `case` with jax.value_and_grad and optax, compiled as `mode` says."""
+    return trained(loop(case, mode), case.rates)
+
+
+def loop(case: Case, mode: str) -> Loop:
+    """Return the loop of `case`. Raises Refused for what optax has no words for."""
     slope = _plain_slope if mode == "plain" else _slope
     start, update = _MODES[mode](case)
     dtype = jnp.dtype(case.dtype)
     weights = {name: jnp.asarray(value.astype(dtype)) for name, value in case.weights.items()}
     formula, numbers = _formula(case.loss), _loss_numbers(case.loss, dtype)
-    state = start(weights)
-    recorder = Recorder()
-    recorder.start(_recorded(weights))
-    for step, lr in enumerate(case.rates):
-        batch = _batch(case, step, dtype)
+    state, lr = start(weights), 0.0
+
+    def rate(value: float) -> None:
+        nonlocal lr
+        lr = value
+
+    def step(batch: Arrays, look: Look | None) -> Any:
+        nonlocal weights, state
         value, gradients = slope(weights, batch, numbers, case.layers, formula)
         weights, state = update(gradients, state, weights, lr)
-        recorder.step(float(value), _recorded(gradients), _recorded(weights), _slots(case, state))
-    return recorder.trace()
+        if look is not None:
+            look(_recorded(gradients))
+        return value
+
+    return Loop(
+        batch=lambda number: jax.device_put(_batch(case, number, dtype)),
+        rate=rate,
+        step=step,
+        weights=lambda: _recorded(weights),
+        state=lambda: _slots(case, state),
+        wait=lambda: jax.block_until_ready((weights, state)) and None,
+    )
 
 
 def _batch(case: Case, step: int, dtype: Any) -> Arrays:

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from parity.case import LEAKY_SLOPE, Case, Layer
 from parity.lanes import Refused
-from parity.trace import Recorder, Trace
+from parity.lanes.loop import Look, Loop, trained
+from parity.trace import Trace
 
 Array = NDArray[Any]
 Variables = dict[str, Any]  # layerN/kernel or layerN/bias → Keras variable
@@ -113,33 +114,39 @@ def train(case: Case, mode: str) -> Trace:
     `fit` compiles as Keras does by default, `eager` with run_eagerly=True; both train with
     `train_on_batch`, which shows no gradients. Raises Refused where Keras refuses an argument.
     """
+    return trained(loop(case, mode), case.rates)
+
+
+def loop(case: Case, mode: str) -> Loop:
+    """Return the loop of `case`. Raises Refused where Keras refuses an argument."""
     keras.config.set_floatx(case.dtype)  # of losses, metrics and learning rates
     keras.config.set_dtype_policy(case.dtype)  # of models and layers
-    return _apply(case) if mode == "apply" else _train_on_batch(case, mode == "eager")
+    return _own_loop(case) if mode == "apply" else _compiled_loop(case, mode == "eager")
 
 
-def _apply(case: Case) -> Trace:
+def _own_loop(case: Case) -> Loop:
     loss = case.loss
     model = _kept_model(case.x.shape[1], case.layers, case.dtype, loss.l2 != 0)
     objective = Objective(loss.name, loss.labels, loss.reduction, loss.label_smoothing)
     optimizer = _optimizer(_call(case))
-    variables = _variables(model)
-    recorder = _start(case, variables)
-    trained = list(variables.values())
-    optimizer.build(trained)
-    slots = _slots(case, optimizer, variables)
-    for step, rate in enumerate(case.rates):
-        x, y, weights = _batch(case, step)
-        batch = x, y, _with_class_weights(case, y, weights)
-        optimizer.learning_rate = rate
-        seen, gradients = _NATIVE.gradient(objective, model, batch, loss.delta, loss.l2)
-        optimizer.apply(gradients, trained)
-        named = dict(zip(variables, map(_NATIVE.array, gradients), strict=True))
-        recorder.step(float(seen), named, _arrays(variables), _state(slots))
-    return recorder.trace()
+    variables = _started(case, model)
+    optimizer.build(list(variables.values()))
+
+    def batch(number: int) -> tuple[Any, ...]:
+        x, y, weights = _batch(case, number)
+        return _on_device(x, y, _with_class_weights(case, y, weights))
+
+    def step(batch: tuple[Any, ...], look: Look | None) -> Any:
+        value, gradients = _NATIVE.gradient(objective, model, batch, loss.delta, loss.l2)
+        optimizer.apply(gradients, list(variables.values()))
+        if look is not None:
+            look(dict(zip(variables, map(_NATIVE.array, gradients), strict=True)))
+        return value
+
+    return _loop(case, optimizer, variables, batch, step)
 
 
-def _train_on_batch(case: Case, eager: bool) -> Trace:
+def _compiled_loop(case: Case, eager: bool) -> Loop:
     loss = case.loss
     classes = None if loss.class_weights is None else dict(enumerate(loss.class_weights))
     if classes is not None and case.sample_weights is not None:
@@ -148,15 +155,35 @@ def _train_on_batch(case: Case, eager: bool) -> Trace:
     structure = (case.x.shape[1], case.layers, case.dtype)
     model, reset = _compiled(structure, objective, loss.delta, loss.l2, _call(case), eager)
     reset()
-    variables = _variables(model)
-    recorder = _start(case, variables)
-    slots = _slots(case, model.optimizer, variables)
-    for step, rate in enumerate(case.rates):
-        x, y, weights = _batch(case, step)
-        model.optimizer.learning_rate = rate
-        seen = model.train_on_batch(x, y, sample_weight=weights, class_weight=classes)
-        recorder.step(float(seen), {}, _arrays(variables), _state(slots))
-    return recorder.trace()
+    variables = _started(case, model)
+
+    def step(batch: tuple[Any, ...], look: Look | None) -> Any:
+        x, y, weights = batch
+        return model.train_on_batch(x, y, sample_weight=weights, class_weight=classes)
+
+    return _loop(case, model.optimizer, variables, functools.partial(_batch, case), step)
+
+
+def _loop(
+    case: Case,
+    optimizer: Any,
+    variables: Variables,
+    batch: Callable[[int], tuple[Any, ...]],
+    step: Callable[[Any, Look | None], Any],
+) -> Loop:
+    slots = _slots(case, optimizer, variables)
+
+    def rate(value: float) -> None:
+        optimizer.learning_rate = value
+
+    return Loop(
+        batch=batch,
+        rate=rate,
+        step=step,
+        weights=lambda: _arrays(variables),
+        state=lambda: {slot: _arrays(held) for slot, held in slots.items()},
+        wait=lambda: _NATIVE.wait([variable.value for variable in variables.values()]),
+    )
 
 
 def _accepted(make: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:
@@ -263,12 +290,17 @@ def _slots(case: Case, optimizer: Any, variables: Variables) -> dict[str, Variab
     return slots
 
 
-def _start(case: Case, variables: Variables) -> Recorder:
+def _started(case: Case, model: Any) -> Variables:
+    """Give the model the starting weights, and return its variables by the case's names."""
+    variables = _variables(model)
     for name, variable in variables.items():
         variable.assign(case.weights[name].astype(case.dtype))
-    recorder = Recorder()
-    recorder.start(_arrays(variables))
-    return recorder
+    return variables
+
+
+def _on_device(*arrays: Array | None) -> tuple[Any, ...]:
+    """Return tensors of the backend, integers in their own type."""
+    return tuple(None if a is None else keras.ops.convert_to_tensor(a) for a in arrays)
 
 
 def _batch(case: Case, step: int) -> tuple[Array, Array, Array | None]:
@@ -291,7 +323,3 @@ def _with_class_weights(case: Case, y: Array, weights: Array | None) -> Array | 
 
 def _arrays(variables: Variables) -> dict[str, Array]:
     return {name: _NATIVE.array(variable.value) for name, variable in variables.items()}
-
-
-def _state(slots: Mapping[str, Variables]) -> dict[str, dict[str, Array]]:
-    return {slot: _arrays(variables) for slot, variables in slots.items()}

@@ -31,6 +31,11 @@ def array(tensor: Any) -> NDArray[Any]:
     return values
 
 
+def wait(tensors: list[Any]) -> None:
+    """Return when the tensors have been computed."""
+    jax.block_until_ready(tensors)
+
+
 @functools.lru_cache(maxsize=1024)
 def _compiled(objective: Callable[..., Any], model: Any) -> Callable[..., Any]:
     def loss(weights: list[Any], batch: tuple[Any, ...], delta: Any, l2: Any) -> Any:

@@ -26,3 +26,9 @@ def array(tensor: Any) -> NDArray[Any]:
     """Return a tensor's values, in memory that may be the tensor's own."""
     values: NDArray[Any] = tensor.numpy()
     return values
+
+
+def wait(tensors: list[Any]) -> None:
+    """Return when the tensors have been computed: an element of each is fetched."""
+    for tensor in tensors:
+        tf.reshape(tensor, [-1])[0].numpy()

@@ -26,3 +26,9 @@ def array(tensor: Any) -> NDArray[Any]:
     """Return a tensor's values, in memory that may be the tensor's own."""
     values: NDArray[Any] = tensor.detach().cpu().numpy()
     return values
+
+
+def wait(tensors: list[Any]) -> None:
+    """Return when the tensors have been computed."""
+    if any(tensor.is_cuda for tensor in tensors):
+        torch.cuda.synchronize()

@@ -9,8 +9,9 @@ from typing import Any
 import tensorflow as tf
 
 from parity.case import LEAKY_SLOPE, Case, Clip, Loss
+from parity.lanes.loop import Look, Loop, trained
 from parity.lanes.tensorflow_update import Tensors, arrays, traced, updates, variable
-from parity.trace import Recorder, Trace
+from parity.trace import Trace
 
 Layers = tuple[tuple[str, bool], ...]  # each layer's activation, and whether it has a bias
 
@@ -34,26 +35,50 @@ def train(case: Case, mode: str) -> Trace:
     In graph and xla, loss, gradients and updates are functions that TensorFlow has traced, or
     compiled; in v1, loss and gradients are. Raises Refused where TensorFlow refuses an argument.
     """
+    return trained(loop(case, mode), case.rates)
+
+
+def loop(case: Case, mode: str) -> Loop:
+    """Return the loop of `case`. Raises Refused where TensorFlow refuses an argument."""
     tensor = functools.partial(tf.constant, dtype=case.dtype)
     weights = {name: variable(tensor(value), mode) for name, value in case.weights.items()}
     how = "graph" if mode == "v1" else mode
     layers = tuple((layer.activation, layer.bias) for layer in case.layers)
     gradient = _gradient(layers, _structure(case.loss), _extras(case), case.dtype, how)
     optimizer = updates(case, weights, mode)
-    fixed = _fixed(case)
-    recorder = Recorder()
-    recorder.start(arrays(weights))
-    for step, rate in enumerate(case.rates):
-        x, y, sample_weights = case.batch(step)
-        extras = {name: tensor(value) for name, value in fixed.items()}
-        if sample_weights is not None:
-            extras["sample_weights"] = tensor(sample_weights)
-        labels = tf.constant(y) if case.loss.labels == "integer" else tensor(y)
+
+    def step(batch: tuple[Any, ...], look: Look | None) -> Any:
         values = {name: tf.convert_to_tensor(weight) for name, weight in weights.items()}
-        loss, gradients = gradient(values, tensor(x), labels, extras)
-        optimizer.apply(step, rate, _clipped(gradients, case.clip))
-        recorder.step(float(loss.numpy()), arrays(gradients), arrays(weights), optimizer.state())
-    return recorder.trace()
+        loss, gradients = gradient(values, *batch)
+        if look is not None:
+            look(arrays(gradients))
+        optimizer.apply(_clipped(gradients, case.clip))
+        return loss
+
+    return Loop(
+        batch=lambda number: _batch(case, number),
+        rate=optimizer.set_rate,
+        step=step,
+        weights=lambda: arrays(weights),
+        state=optimizer.state,
+        wait=lambda: _fetched(weights),
+    )
+
+
+def _batch(case: Case, step: int) -> tuple[Any, Any, Tensors]:
+    """Return x, y, and what else the loss takes."""
+    tensor = functools.partial(tf.constant, dtype=case.dtype)
+    x, y, sample_weights = case.batch(step)
+    extras = {name: tensor(value) for name, value in _fixed(case).items()}
+    if sample_weights is not None:
+        extras["sample_weights"] = tensor(sample_weights)
+    return tensor(x), tf.constant(y) if case.loss.labels == "integer" else tensor(y), extras
+
+
+def _fetched(weights: Tensors) -> None:
+    """Wait for the last step: an element of a variable is there when its update is."""
+    for weight in weights.values():
+        tf.reshape(weight, [-1])[0].numpy()
 
 
 def _structure(loss: Loss) -> tuple[str, str, str]:

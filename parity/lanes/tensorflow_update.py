@@ -47,9 +47,12 @@ VERSION_1: Mapping[str, tuple[Callable[..., Any], Mapping[str, str], Mapping[str
 
 
 class Updates(Protocol):
-    """What a loop asks of an optimizer; steps count from zero, gradients are clipped."""
+    """What a loop asks of an optimizer; gradients are clipped."""
 
-    def apply(self, step: int, rate: float, gradients: Tensors) -> None:
+    def set_rate(self, rate: float) -> None:
+        """Set the learning rate of the steps that follow."""
+
+    def apply(self, gradients: Tensors) -> None:
         """Update the variables."""
 
     def state(self) -> dict[str, dict[str, Array]]:
@@ -98,6 +101,7 @@ class _ByHand:
         self.weights = weights
         self.mode = mode
         self.dtype = case.dtype
+        self.rate, self.steps = case.rates[0], 0
         slots = ["m", "v"]
         if self.name == "sgd":
             slots = ["momentum"] if self.given["momentum"] else []
@@ -106,9 +110,13 @@ class _ByHand:
             for name, weight in weights.items()
         }
 
-    def apply(self, step: int, rate: float, gradients: Tensors) -> None:
+    def set_rate(self, rate: float) -> None:
+        self.rate = rate
+
+    def apply(self, gradients: Tensors) -> None:
         nesterov = bool(self.given.get("nesterov"))
-        constants = _constants(self.name, self.given, step + 1, rate)
+        self.steps += 1
+        constants = _constants(self.name, self.given, self.steps, self.rate)
         kept = {name: value for name, value in constants.items() if name not in ("decay", "keep")}
         if self.mode != "eager":
             constants = {name: tf.constant(c, self.dtype) for name, c in constants.items()}
@@ -195,8 +203,10 @@ class _Version1:
         off = {"momentum": not given.get("momentum"), "mean": not given.get("centered")}
         self.slots = {slot: name for slot, name in slots.items() if not off.get(slot)}
 
-    def apply(self, step: int, rate: float, gradients: Tensors) -> None:
+    def set_rate(self, rate: float) -> None:
         self.rate = rate
+
+    def apply(self, gradients: Tensors) -> None:
         self.optimizer.apply_gradients([(gradients[name], w) for name, w in self.weights.items()])
 
     def state(self) -> dict[str, dict[str, Array]]:

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from parity.case import LEAKY_SLOPE, Case, Layer, Loss
 from parity.lanes import Refused
-from parity.trace import Recorder, Trace
+from parity.lanes.loop import Look, Loop, trained
+from parity.trace import Trace
 
 Array = NDArray[Any]
 Variables = dict[str, Any]
@@ -108,50 +109,81 @@ def train(case: Case, mode: str) -> Trace:
     `train_on_batch` with a current optimizer, which shows no gradients. Raises Refused where
     tf_keras refuses an argument.
     """
-    # bfloat16 is no floatx; layers take it all the same.
-    tf_keras.backend.set_floatx("float32" if case.dtype == "bfloat16" else case.dtype)
     try:
-        return _fit(case) if mode == "fit" else _loop(case, mode)
+        return trained(loop(case, mode), case.rates)
     except tf.errors.InvalidArgumentError as error:
         raise Refused(_reason(error.message)) from error
 
 
-def _loop(case: Case, line: str) -> Trace:
+def loop(case: Case, mode: str) -> Loop:
+    """Return the loop of `case`. Raises Refused where tf_keras refuses an argument."""
+    # bfloat16 is no floatx; layers take it all the same.
+    tf_keras.backend.set_floatx("float32" if case.dtype == "bfloat16" else case.dtype)
+    return _compiled_loop(case) if mode == "fit" else _own_loop(case, mode)
+
+
+def _own_loop(case: Case, line: str) -> Loop:
     weighted = case.sample_weights is not None or case.loss.class_weights is not None
     loss = replace(case.loss, l2=float(case.loss.l2 != 0), class_weights=None)
     model, gradient = _gradient(case.x.shape[1], case.layers, loss, weighted, case.dtype)
     variables = _start(model, case)
     optimizer = _optimizer(case, line)
-    recorder = Recorder()
-    recorder.start(_arrays(variables))
     tensor = functools.partial(tf.constant, dtype=case.dtype)
-    for step, rate in enumerate(case.rates):
-        x, y, weights = _batch(case, step)
+
+    def batch(number: int) -> tuple[Any, ...]:
+        x, y, weights = _batch(case, number)
         labels = tf.constant(y) if loss.labels == "integer" else tensor(y)
         extra = () if weights is None else (tensor(weights),)
-        value, gradients = gradient((tensor(x), labels, *extra), tensor(case.loss.l2))
-        optimizer.learning_rate = rate
+        return (tensor(x), labels, *extra), tensor(case.loss.l2)
+
+    def step(batch: tuple[Any, ...], look: Look | None) -> Any:
+        value, gradients = gradient(*batch)
         optimizer.apply_gradients(zip(gradients, variables.values(), strict=True))
-        named = dict(zip(variables, gradients, strict=True))
-        state = _state(case, optimizer, variables, line)
-        recorder.step(float(value.numpy()), _arrays(named), _arrays(variables), state)
-    return recorder.trace()
+        if look is not None:
+            look(_arrays(dict(zip(variables, gradients, strict=True))))
+        return value
+
+    return _loop(case, optimizer, variables, line, batch, step)
 
 
-def _fit(case: Case) -> Trace:
+def _compiled_loop(case: Case) -> Loop:
     model = _model(case.x.shape[1], case.layers, case.dtype, case.loss.l2)
     variables = _start(model, case)
     share = 0.5 if case.loss.reduction == "half_mean" else None
     model.compile(_optimizer(case, "current"), loss=_objective(case.loss), loss_weights=share)
-    recorder = Recorder()
-    recorder.start(_arrays(variables))
     classes = case.loss.class_weights and dict(enumerate(case.loss.class_weights))
-    for step, rate in enumerate(case.rates):
-        model.optimizer.learning_rate = rate
-        seen = model.train_on_batch(*case.batch(step), class_weight=classes)
-        state = _state(case, model.optimizer, variables, "current")
-        recorder.step(float(seen), {}, _arrays(variables), state)
-    return recorder.trace()
+
+    def step(batch: tuple[Any, ...], look: Look | None) -> Any:
+        return model.train_on_batch(*batch, class_weight=classes)
+
+    return _loop(case, model.optimizer, variables, "current", case.batch, step)
+
+
+def _loop(
+    case: Case,
+    optimizer: Any,
+    variables: Variables,
+    line: str,
+    batch: Callable[[int], tuple[Any, ...]],
+    step: Callable[[Any, Look | None], Any],
+) -> Loop:
+    def rate(value: float) -> None:
+        optimizer.learning_rate = value
+
+    return Loop(
+        batch=batch,
+        rate=rate,
+        step=step,
+        weights=lambda: _arrays(variables),
+        state=lambda: _state(case, optimizer, variables, line),
+        wait=lambda: _fetch(variables),
+    )
+
+
+def _fetch(variables: Variables) -> None:
+    """Wait for the last step: an element of a variable is there when its update is."""
+    for variable in variables.values():
+        tf.reshape(variable, [-1])[0].numpy()
 
 
 def _reason(message: str) -> str:

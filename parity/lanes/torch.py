@@ -14,7 +14,8 @@ from torch import nn, optim
 
 from parity.case import LEAKY_SLOPE, Case, Clip, Loss
 from parity.lanes import Refused
-from parity.trace import Recorder, Trace
+from parity.lanes.loop import Look, Loop, done, trained
+from parity.trace import Trace
 
 Array = NDArray[Any]
 Tensors = dict[str, Any]  # tensors or parameters by the case's names
@@ -71,55 +72,69 @@ OPTIMIZERS: Mapping[str, Spelling] = {
     ),
     "adadelta": Spelling(optim.Adadelta, {"square_avg": "v", "acc_delta": "delta"}, {}),
 }
-# Each mode's own arguments; torch.compile takes the optimizer as it comes.
+# Each mode's own arguments; torch.compile and CUDA take the optimizer as it comes.
 MODES: Mapping[str, Mapping[str, bool]] = {
     "loop": {"foreach": False},
     "foreach": {"foreach": True},
     "fused": {"fused": True},
     "compile": {},
+    "cuda": {},
 }
 
 torch.set_num_threads(1)  # the arithmetic is small, and lanes run side by side
 
 
 def train(case: Case, mode: str) -> Trace:
-    """Run `case`; `mode` says how the optimizer goes over the parameters, or is compile.
+    """Run `case`; `mode` says how the optimizer goes over the parameters, or is compile or cuda.
 
-    In compile, loss and update are compiled, anew for each case: what torch compiles depends on
-    what it compiled before. Raises Refused where torch refuses an argument.
+    In cuda, all is on that device. In compile, loss and update are compiled, anew for each case:
+    what torch compiles depends on what it compiled before. Raises Refused where torch refuses an
+    argument.
     """
+    return trained(loop(case, mode), case.rates)
+
+
+def loop(case: Case, mode: str) -> Loop:
+    """Return the loop of `case`. Raises Refused where torch refuses an argument."""
     dtype = getattr(torch, case.dtype)
-    layers = _layers(case, dtype)
+    device = torch.device("cuda" if mode == "cuda" else "cpu")
+    layers = _layers(case, dtype, device)
     model = nn.Sequential(*(module for pair in layers for module in pair))
     weights = _parameters(layers)
     optimizer = _optimizer(case, weights, mode)
-    objective, update = _objective(case, model, weights, dtype), optimizer.step
+    objective, update = _objective(case, model, weights, dtype, device), optimizer.step
     if mode == "compile":
         torch.compiler.reset()
         objective = torch.compile(objective, fullgraph=True)
         update = torch.compile(update)
-    recorder = Recorder()
-    recorder.start(_arrays(weights))
-    for step, rate in enumerate(case.rates):
-        _set_rate(optimizer, rate)
+
+    def step(batch: tuple[Any, ...], look: Look | None) -> Any:
         optimizer.zero_grad()
-        loss = objective(*_batch(case, step, dtype))
+        loss = objective(*batch)
         loss.backward()
-        # Copied: clipping writes to them.
-        gradients = {name: _array(p.grad).copy() for name, p in weights.items()}
+        if look is not None:  # copies: clipping writes to them
+            look({name: _array(p.grad).copy() for name, p in weights.items()})
         if case.clip is not None:
             _clip(list(weights.values()), case.clip)
         update()
-        recorder.step(loss.item(), gradients, _arrays(weights), _state(case, optimizer, weights))
-    return recorder.trace()
+        return loss.detach()
+
+    return Loop(
+        batch=lambda number: _batch(case, number, dtype, device),
+        rate=functools.partial(_set_rate, optimizer),
+        step=step,
+        weights=lambda: _arrays(weights),
+        state=lambda: _state(case, optimizer, weights),
+        wait=torch.cuda.synchronize if mode == "cuda" else done,
+    )
 
 
-def _layers(case: Case, dtype: Any) -> list[tuple[Any, Any]]:
+def _layers(case: Case, dtype: Any, device: Any) -> list[tuple[Any, Any]]:
     """Return each layer's linear module, holding the case's weights, and its activation."""
     layers = []
     features = case.x.shape[1]
     for number, layer in enumerate(case.layers):
-        linear = nn.Linear(features, layer.units, bias=layer.bias, dtype=dtype)
+        linear = nn.Linear(features, layer.units, bias=layer.bias, device=device, dtype=dtype)
         with torch.no_grad():
             linear.weight.copy_(torch.tensor(case.weights[f"layer{number}/kernel"].T))
             if layer.bias:
@@ -183,10 +198,12 @@ def _set_rate(optimizer: Any, rate: float) -> None:
             group["lr"] = rate
 
 
-def _objective(case: Case, model: Any, weights: Tensors, dtype: Any) -> Callable[..., Any]:
+def _objective(
+    case: Case, model: Any, weights: Tensors, dtype: Any, device: Any
+) -> Callable[..., Any]:
     """Return the function from a batch's x, y and sample weights to the loss."""
     loss = case.loss
-    criterion = _criterion(loss, dtype, weighted=case.sample_weights is not None)
+    criterion = _criterion(loss, dtype, device, weighted=case.sample_weights is not None)
     kernels = [p for name, p in weights.items() if name.endswith("/kernel")]
 
     def objective(x: Any, y: Any, sample_weights: Any) -> Any:
@@ -203,7 +220,7 @@ def _objective(case: Case, model: Any, weights: Tensors, dtype: Any) -> Callable
     return objective
 
 
-def _criterion(loss: Loss, dtype: Any, *, weighted: bool) -> Any:
+def _criterion(loss: Loss, dtype: Any, device: Any, *, weighted: bool) -> Any:
     arguments: dict[str, Any] = {"reduction": "sum" if loss.reduction == "sum" else "mean"}
     if weighted:
         arguments["reduction"] = "none"
@@ -212,7 +229,7 @@ def _criterion(loss: Loss, dtype: Any, *, weighted: bool) -> Any:
     if loss.name == "smooth_l1":
         arguments["beta"] = loss.delta
     if loss.class_weights is not None:
-        arguments["weight"] = torch.tensor(loss.class_weights, dtype=dtype)
+        arguments["weight"] = torch.tensor(loss.class_weights, device=device, dtype=dtype)
     if loss.label_smoothing:
         arguments["label_smoothing"] = loss.label_smoothing
     try:
@@ -221,12 +238,13 @@ def _criterion(loss: Loss, dtype: Any, *, weighted: bool) -> Any:
         raise Refused(str(error)) from error
 
 
-def _batch(case: Case, step: int, dtype: Any) -> tuple[Any, Any, Any]:
+def _batch(case: Case, step: int, dtype: Any, device: Any) -> tuple[Any, Any, Any]:
     x, y, sample_weights = case.batch(step)
+    tensor = functools.partial(torch.tensor, device=device)
     return (
-        torch.tensor(x, dtype=dtype),
-        torch.tensor(y, dtype=torch.int64 if case.loss.labels == "integer" else dtype),
-        None if sample_weights is None else torch.tensor(sample_weights, dtype=dtype),
+        tensor(x, dtype=dtype),
+        tensor(y, dtype=torch.int64 if case.loss.labels == "integer" else dtype),
+        None if sample_weights is None else tensor(sample_weights, dtype=dtype),
     )
 
 
@@ -256,7 +274,7 @@ def _arrays(tensors: Tensors) -> dict[str, Array]:
 
 def _array(tensor: Any) -> Array:
     """Return the case's view of a tensor (kernels are transposed); 16 bits, exactly, as float32."""
-    tensor = tensor.detach()
+    tensor = tensor.detach().cpu()
     if tensor.element_size() == 2:
         tensor = tensor.float()
     array: Array = tensor.numpy().T

@@ -59,7 +59,8 @@ MODES = {"loop": {"foreach": False}, "foreach": {"foreach": True}, "fused": {"fu
 def lines(shown: Shown, lane: Lane) -> list[str]:
     """Return the lines from the imports to what is seen."""
     body = _slope(shown, lane) if shown.part is Part.SLOPE else _update(shown, lane)
-    return ["import torch", *body]
+    device = ['torch.set_default_device("cuda")'] if lane.mode == "cuda" else []
+    return ["import torch", *device, *body]
 
 
 def _update(shown: Shown, lane: Lane) -> list[str]:

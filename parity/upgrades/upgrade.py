@@ -11,6 +11,7 @@ from packaging.utils import canonicalize_name
 
 from parity.lanes import Lane
 from parity.lanes.catalog import LANES
+from parity.lanes.installed import missing
 from parity.upgrades.change import Change, Kind
 from parity.upgrades.compare import Comparison, Found
 from parity.upgrades.environment import Environment, version
@@ -65,7 +66,8 @@ def compared(
     """
     started = time.monotonic()
     moved = _moved(old, new)
-    lanes = [lane for lane in LANES if _touched(_needs(lane), moved)]
+    here = [lane for lane in LANES if not lane.device or missing(lane) is None]
+    lanes = [lane for lane in here if _touched(_needs(lane), moved)]
     names = [name for name, one in FRAMEWORKS.items() if _touched(one.packages, moved)]
     for name in only:
         if name not in FRAMEWORKS and all(lane.name != name for lane in LANES):

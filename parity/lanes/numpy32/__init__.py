@@ -13,48 +13,71 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parity.case import Case
+from parity.lanes.loop import Look, Loop, trained
 from parity.lanes.numpy32.activations import ACTIVATIONS
 from parity.lanes.numpy32.losses import LOSSES, REDUCTIONS, row_weights, targets
 from parity.lanes.numpy32.sums import Shuffle, dot, total
 from parity.lanes.numpy32.updates import UPDATES, starting_state
-from parity.trace import Recorder, Trace
+from parity.trace import Trace
 
 Array = NDArray[Any]
 Tensors = dict[str, Array]
+Batch = tuple[Array, Array, Array | None]
 
 
 def train(case: Case, mode: str) -> Trace:
     """Train `case` in its dtype; in mode `shuffled` each sum runs in an order of its own."""
+    return trained(loop(case, mode), case.rates)
+
+
+def loop(case: Case, mode: str) -> Loop:
+    """Return the loop of `case`."""
     seed = [case.steps, *case.x.ravel()[:4].view(np.uint32).tolist()]
     shuffle = np.random.default_rng(seed) if mode == "shuffled" else None
-    with np.errstate(all="ignore"):  # overflow is a result here, and the oracle judges it
-        return _train(case, shuffle)
-
-
-def _train(case: Case, shuffle: Shuffle) -> Trace:
     name_of_optimizer = case.optimizer.name
     weights = {name: value.astype(case.dtype) for name, value in case.weights.items()}
     h = {name: hyperparameters(case, name) for name in weights}
     states = {name: starting_state(name_of_optimizer, w, h[name]) for name, w in weights.items()}
-    recorder = Recorder()
-    recorder.start(_recorded(weights))
-    for step, lr in enumerate(case.rates):
-        inputs, outputs, prediction = forward(case, step, weights, shuffle)
-        value, slope = loss(case, step, prediction, shuffle)
-        value = value + penalty(case, weights, shuffle)
-        gradients = backward(case, weights, inputs, outputs, slope, shuffle)
-        for name, g in clip(case, gradients, shuffle).items():
-            update = UPDATES[name_of_optimizer]
-            weights[name] = update(weights[name], g, states[name], h[name], lr, step + 1)
-        recorder.step(float(value), _recorded(gradients), _recorded(weights), _slots(states))
-    return recorder.trace()
+    lr, count = 0.0, 0
+
+    def rate(value: float) -> None:
+        nonlocal lr
+        lr = value
+
+    def step(batch: Batch, look: Look | None) -> float:
+        nonlocal count
+        count += 1
+        with np.errstate(all="ignore"):  # overflow is a result here, and the oracle judges it
+            inputs, outputs, prediction = forward(case, batch, weights, shuffle)
+            value, slope = loss(case, batch, prediction, shuffle)
+            value = value + penalty(case, weights, shuffle)
+            gradients = backward(case, weights, inputs, outputs, slope, shuffle)
+            if look is not None:
+                look(_recorded(gradients))
+            for name, g in clip(case, gradients, shuffle).items():
+                update = UPDATES[name_of_optimizer]
+                weights[name] = update(weights[name], g, states[name], h[name], lr, count)
+        return float(value)
+
+    return Loop(
+        batch=lambda number: _batch(case, number),
+        rate=rate,
+        step=step,
+        weights=lambda: _recorded(weights),
+        state=lambda: _slots(states),
+    )
+
+
+def _batch(case: Case, step: int) -> Batch:
+    x, y, sample_weights = case.batch(step)
+    return x.astype(case.dtype), y, sample_weights
 
 
 def forward(
-    case: Case, step: int, weights: Tensors, shuffle: Shuffle
+    case: Case, batch: Batch, weights: Tensors, shuffle: Shuffle
 ) -> tuple[list[Array], list[Array], Array]:
     """Return each layer's input, its output before the activation, and the prediction."""
-    x = case.batch(step)[0].astype(case.dtype)
+    x = batch[0]
     inputs, outputs = [], []
     for number, layer in enumerate(case.layers):
         inputs.append(x)
@@ -66,9 +89,9 @@ def forward(
     return inputs, outputs, x
 
 
-def loss(case: Case, step: int, prediction: Array, shuffle: Shuffle) -> tuple[Any, Array]:
+def loss(case: Case, batch: Batch, prediction: Array, shuffle: Shuffle) -> tuple[Any, Array]:
     """Return the batch's loss and its derivative by `prediction`."""
-    _, labels, sample_weights = case.batch(step)
+    _, labels, sample_weights = batch
     y = targets(labels, case.loss, prediction)
     value, derivative = LOSSES[case.loss.name]
     values = value(prediction, y, case.loss.delta, shuffle)
