@@ -9,6 +9,10 @@ from importlib import import_module
 COMMANDS = {
     "articles": ("parity.articles", "five articles on training loops, run and judged"),
     "audit": ("parity.arguments", "which arguments of every optimizer and loss do something"),
+    "bench": (
+        "parity.throughput",
+        "whether a step of B, a lane or a release, is slower than one of A",
+    ),
     "bisect": ("parity.upgrades.bisecting", "which release of a package changed training"),
     "fingerprint": ("parity.fingerprint", "what each lane's optimizers do, dial by dial"),
     "history": ("parity.history", "when a lane's dials, scores, verdicts or speed last changed"),
