@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from parity.history import append
 from parity.lanes import Lane
 from parity.lanes.installed import missing
 from parity.report.reading import Results, Speed
+from parity.summary import rounded
 from parity.throughput.lanes import TIMED, dtype_of, place
 from parity.throughput.measure import Machine, Timed, in_turns, machine
 from parity.throughput.sizes import SIZES, Work, timed_case, work
@@ -180,13 +180,6 @@ def _cells(session: Session, lane: str, problem: str, size: str) -> tuple[str, .
         f"{found.per_second / numpy.per_second:.2f}x" if numpy else "",
         f"{found.prepared.compile_seconds:.1f}" if found.prepared.compile_seconds >= 0.05 else "",
     )
-
-
-def rounded(number: float) -> str:
-    """Return a number with three digits that count."""
-    if number >= 1000:
-        return f"{round(number, 2 - math.floor(math.log10(number))):,.0f}"
-    return f"{number:.3g}"
 
 
 def _conditions(session: Session) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -67,6 +68,13 @@ def _dataset(record: Record) -> str:
     """Return the data set of a check's id: test_dataset[lane-name]."""
     check, _, rest = str(record["check"]).partition("[")
     return rest.rstrip("]").removeprefix(f"{record['lane']}-") if check == "test_dataset" else ""
+
+
+def rounded(number: float) -> str:
+    """Return a number above 0 with three digits that count, thousands apart."""
+    if number >= 1000:
+        return f"{round(number, 2 - math.floor(math.log10(number))):,.0f}"
+    return f"{number:.3g}"
 
 
 def times(score: float) -> str:

@@ -15,7 +15,7 @@ from parity.case import Case, Layer, Loss, Optimizer
 from parity.compare import Count, Divergence, Stage, Status, Verdict
 from parity.known import Claim
 from parity.lockstep import Result
-from parity.summary import table, times
+from parity.summary import rounded, table, times
 
 CASE = Case(
     layers=(Layer(1),),
@@ -198,3 +198,17 @@ def test_agreement_with_a_claim_is_counted_as_claimed() -> None:
     agrees = Result("torch", CASE, Verdict(Status.AGREE), (CLAIM,))
     assert records.kind(records.record("a", agrees)) == "claimed"
     assert records.kind(records.record("a", DIVERGED)) == "diverge"
+
+
+@pytest.mark.parametrize(
+    ("number", "told"),
+    [
+        (0.01234, "0.0123"),
+        (12.34, "12.3"),
+        (999.4, "999"),
+        (1234.5, "1,230"),
+        (1.6794e6, "1,680,000"),
+    ],
+)
+def test_three_digits_count(number: float, told: str) -> None:
+    assert rounded(number) == told

@@ -8,7 +8,7 @@ from typing import Any
 
 from parity.records import COUNTS
 from parity.report.findings import TABLE
-from parity.summary import LEGEND, MARKS, times
+from parity.summary import LEGEND, MARKS, rounded, times
 
 HEADINGS = ("agree", "claimed", "diverged", "abstained", "error", "worst", "unjudged")
 
@@ -91,10 +91,15 @@ def _speeds(group: Mapping[str, Any]) -> str:
     rows = []
     for row in group["lanes"]:
         found = [row["sizes"].get(size["size"]) for size in sizes]
-        rows.append([row["lane"], *(f"{s['per_second']:,.4g}" if s else "" for s in found)])
-    rows.append(["ceiling", *(f"{s['ceiling']:,.4g}" if s["ceiling"] else "" for s in sizes)])
+        rows.append([row["lane"], *(_speed(s) if s else "" for s in found)])
+    rows.append(["ceiling", *(rounded(s["ceiling"]) if s["ceiling"] else "" for s in sizes)])
     title = f"Steps per second, {group['problem']}" + (group["device"] and f" on {group['device']}")
     return f"{_safe(title)}\n\n" + _table(("lane", *(size["size"] for size in sizes)), rows)
+
+
+def _speed(found: Mapping[str, float]) -> str:
+    share = f" ({100 * found['of_ceiling']:.2g}%)" if found["of_ceiling"] else ""
+    return rounded(found["per_second"]) + share
 
 
 def _environment(found: Mapping[str, Any]) -> list[str]:
