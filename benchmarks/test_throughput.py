@@ -55,6 +55,7 @@ def test_steps(benchmark: Any, timed: Session, lane: str, problem: str, size: st
         share_of_ceiling=told.per_second / told.ceiling,
         verdict=str(found.prepared.status),
         score=found.prepared.score,
+        processors=found.prepared.processors,
         threads=dict(found.prepared.threads),
         products=dict(found.prepared.products),
         versions=dict(found.prepared.versions),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,13 +18,14 @@ from parity.lanes.installed import missing
 from parity.report.reading import Results, Speed
 from parity.summary import rounded
 from parity.throughput.lanes import TIMED, dtype_of, place
-from parity.throughput.measure import Machine, Timed, in_turns, machine
+from parity.throughput.measure import Machine, Timed, in_turns
 from parity.throughput.sizes import SIZES, Work, timed_case, work
 from parity.throughput.stepper import Prepared, Stepper, TimingError
 
 Group = tuple[str, str]  # problem and size
 LANES = {lane.name: lane for lane in TIMED}
-AT_ONCE = 2  # lanes that get ready at the same time; those that are timed have the machine alone
+# Processes that get ready at the same time; a lane that is timed has the machine alone.
+AT_ONCE = max(2, os.cpu_count() or 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,8 @@ class Session:
         self.wanted = wanted
         self.speeds: dict[tuple[str, str, str], Measured] = {}
         self._steppers: dict[Any, Stepper] = {}
+        self._products: dict[str, float] = {}
+        self._copies: dict[int, float] = {}
         self._found: dict[Group, dict[str, Measured | TimingError]] = {}
 
     def __enter__(self) -> Session:
@@ -86,24 +90,36 @@ class Session:
             self._steppers.setdefault(at, Stepper(lanes[0]))
         ready: dict[str, Prepared | TimingError] = {}
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            for found in pool.map(lambda at: self._prepared(at, places[at], group), places):
+            longest = sorted(places, key=lambda at: -len(places[at]))  # last, one would wait for it
+            for found in pool.map(lambda at: self._prepared(at, places[at], group), longest):
                 ready |= found
         clocks: dict[str, Callable[[int], float]] = {
             name: self._clock(name) for name in names if isinstance(ready[name], Prepared)
         }
         rounds = in_turns(clocks) if clocks else {}
         found: dict[str, Measured | TimingError] = {}
-        reached: dict[str, Machine] = {}
         for name in names:
             told, dtype = ready[name], dtype_of(LANES[name])
             if isinstance(told, TimingError):
                 found[name] = told
                 continue
             amount = work(*group, dtype=dtype)
-            if dtype not in reached:
-                reached[dtype] = machine(list(self._steppers.values()), amount, dtype)
-            found[name] = Measured(told, rounds[name], amount, reached[dtype], group[1])
+            reached = Machine(self._product(dtype), self._copy(amount.bytes))
+            found[name] = Measured(told, rounds[name], amount, reached, group[1])
         return found
+
+    def _product(self, dtype: str) -> float:
+        """Return the operations per second of a large product, the best of all processes."""
+        if dtype not in self._products:
+            every = self._steppers.values()
+            self._products[dtype] = max(stepper.product(dtype) for stepper in every)
+        return self._products[dtype]
+
+    def _copy(self, count: int) -> float:
+        """Return the bytes per second of a copy of so many bytes."""
+        if count not in self._copies:
+            self._copies[count] = next(iter(self._steppers.values())).copy(count)
+        return self._copies[count]
 
     def _prepared(
         self, at: Any, lanes: Sequence[Lane], group: Group
@@ -143,7 +159,7 @@ def speed(lane: str, problem: str, size: str, found: Measured) -> Speed:
 
 def shown(session: Session) -> str:
     """Return a table for each problem: steps per second by lane and size."""
-    console = Console(width=120, color_system=None)
+    console = Console(width=200, color_system=None)
     with console.capture() as caught:
         for problem in dict.fromkeys(key[1] for key in session.speeds):
             console.print(_table(session, problem))
@@ -176,7 +192,7 @@ def _cells(session: Session, lane: str, problem: str, size: str) -> tuple[str, .
     share = found.per_second / found.ceiling
     return (
         rounded(found.per_second),
-        f"{100 * share:.2g}%",
+        f"{rounded(100 * share)}%",
         f"{found.per_second / numpy.per_second:.2f}x" if numpy else "",
         f"{found.prepared.compile_seconds:.1f}" if found.prepared.compile_seconds >= 0.05 else "",
     )
@@ -193,6 +209,8 @@ def _conditions(session: Session) -> str:
             for key, value in _pairs(getattr(one.prepared, name))
         }
         lines.append(f"{name}: {', '.join(sorted(told))}")
+    used = [one.prepared.processors for one in every]
+    lines.append(f"processors that a lane keeps busy: {min(used):.2f} to {max(used):.2f}")
     fastest = max(one.machine.products for one in every)
     lines.append(f"product of matrices: {fastest / 1e9:.3g} GFLOP/s")
     return "\n".join(lines)

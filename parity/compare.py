@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from functools import lru_cache
 from typing import Any
@@ -96,7 +96,15 @@ def judge(case: Case, trace: Trace, dials: Mapping[str, Any]) -> Verdict:
     A slot that the trace does not show is not held against it: not every API shows all of them, and
     an optimizer that lacks one moves the weights otherwise, which are always judged.
     """
-    expected = follow(case, trace, dials)
+    verdict = compared(case, trace, follow(case, trace, dials))
+    if verdict.status is Status.ERROR:
+        return verdict
+    return replace(verdict, parted=_parted(case, trace, dials))
+
+
+@np.errstate(all="ignore")
+def compared(case: Case, trace: Trace, expected: Expected) -> Verdict:
+    """Return the verdict on `trace`, given what the oracle expects of it; no run of its own."""
     unknown = sorted(set(trace.state) - set(expected.state))
     if unknown:
         return Verdict(
@@ -116,7 +124,7 @@ def judge(case: Case, trace: Trace, dials: Mapping[str, Any]) -> Verdict:
     else:
         judged = any(count.judged for count in counts.values())
         status = Status.AGREE if judged else Status.ABSTAIN
-    return Verdict(status, counts, first, _parted(case, trace, dials))
+    return Verdict(status, counts, first)
 
 
 def _other_start(case: Case, trace: Trace) -> Divergence | None:

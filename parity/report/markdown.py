@@ -98,7 +98,7 @@ def _speeds(group: Mapping[str, Any]) -> str:
 
 
 def _speed(found: Mapping[str, float]) -> str:
-    share = f" ({100 * found['of_ceiling']:.2g}%)" if found["of_ceiling"] else ""
+    share = f" ({rounded(100 * found['of_ceiling'])}%)" if found["of_ceiling"] else ""
     return rounded(found["per_second"]) + share
 
 

@@ -15,7 +15,7 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from importlib.util import find_spec
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any
 
 import numpy as np
@@ -73,21 +73,27 @@ def _prepare(lane: Any, prepared: dict[str, _Timed], request: Mapping[str, Any])
     timed = prepared[request["prepare"]] = step, loop.wait
     gc.collect()
     gc.freeze()  # what has been imported is not looked through again
+    quickest, processors = _warm(timed)
     return {
         "trace": trace.to_dict(),
         "weights": weights,
-        "compile_seconds": max(0.0, first - _warm(timed)),
+        "compile_seconds": max(0.0, first - quickest),
+        "processors": processors,
         "runs_on": _runs_on(),
     }
 
 
-def _warm(timed: _Timed) -> float:
-    """Run steps until the caches are warm; return the seconds of the quickest."""
-    end, quickest = perf_counter() + _WARM, float("inf")
+def _warm(timed: _Timed) -> tuple[float, float]:
+    """Run steps until the caches are warm.
+
+    Return the seconds of the quickest, and how many processors this process kept busy.
+    """
+    start, used, quickest = perf_counter(), process_time(), float("inf")
     while True:
         quickest = min(quickest, seconds(*timed, 1))
-        if perf_counter() > end:
-            return quickest
+        passed = perf_counter() - start
+        if passed > _WARM:
+            return quickest, (process_time() - used) / passed
 
 
 def _product(size: int, dtype: str) -> float:

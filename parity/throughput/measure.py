@@ -7,10 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from parity.throughput.sizes import Work
-from parity.throughput.stepper import Stepper
 
 ROUND = 0.01  # seconds of a round at least: the clock is read twice in it
-LASTING = 0.5  # seconds of all rounds of a lane, if it has no more than MOST
+LASTING = 0.2  # seconds of all rounds of a lane, if it has no more than MOST
 LEAST, MOST = 5, 40  # rounds
 
 Clock = Callable[[int], float]  # seconds of so many steps
@@ -77,15 +76,3 @@ class Machine:
         Roofline, Communications of the ACM 52(4), 2009).
         """
         return min(self.products / work.operations, self.copies / work.bytes)
-
-
-SQUARE = 1024  # rows of the large product
-
-
-def machine(steppers: Sequence[Stepper], work: Work, dtype: str = "float32") -> Machine:
-    """Return what the machine reaches in a precision, the best of what these processes see."""
-    operations = 2 * SQUARE**3
-    return Machine(
-        max(operations / stepper.product(SQUARE, dtype) for stepper in steppers),
-        max(work.bytes / stepper.copy(work.bytes) for stepper in steppers),
-    )

@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any
 
 import numpy as np
 
 from parity.case import Case
-from parity.compare import Status, judge
+from parity.changes.dials import MODEL_DIALS
+from parity.compare import Status, compared
 from parity.known import CLAIMS, claimed, dials, in_force
 from parity.lanes import Lane
 from parity.lanes.pipe import Lost, Process
 from parity.lanes.process import environment
+from parity.oracle import Expected, passes, updates
 from parity.trace import Trace, check
+from parity.updates import Tensors
 
+SQUARE = 1024  # rows and columns of the large product
 PATIENCE = 300.0  # seconds for an import, a compilation, or a round
-# What is compiled is compiled here and now, so that its seconds can be told; and one thread for
-# each lane, whatever library it counts with.
+# What JAX compiles is compiled here and now, so that its seconds can be told; torch.compile, which
+# would take 5 to 15 s each time, reads what it once left on disk. And one thread for each lane,
+# whatever library it counts with.
 _ALONE = {
     "JAX_ENABLE_COMPILATION_CACHE": "false",
+    "NPROC": "1",  # of XLA's own pool, whatever its flags say
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
@@ -37,12 +46,16 @@ class TimingError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A lane that is ready to be timed on a case whose steps the oracle has judged."""
+    """A lane that is ready to be timed on a case whose steps the oracle has judged.
+
+    `processors` is how many of them its steps keep busy.
+    """
 
     compile_seconds: float
     status: Status
     score: float
     device: str
+    processors: float
     threads: Mapping[str, Any]
     products: Mapping[str, Any]
     versions: Mapping[str, str]
@@ -83,7 +96,9 @@ class Stepper:
         except ValueError as error:
             raise TimingError(f"{lane.name}: {error}") from error
         claims = in_force(CLAIMS, trace.versions)
-        verdict = judge(case, trace, dials(claimed(claims, lane.name, case)))
+        verdict = compared(
+            case, trace, _expected(case, trace, dials(claimed(claims, lane.name, case)))
+        )
         if verdict.status not in (Status.AGREE, Status.ABSTAIN):
             raise TimingError(f"{lane.name}: its step is wrong: {verdict.reason or verdict}")
         for name, seen in told["weights"].items():
@@ -95,6 +110,7 @@ class Stepper:
             verdict.status,
             verdict.score,
             runs_on["device"],
+            told["processors"],
             runs_on["threads"],
             runs_on["products"],
             dict(trace.versions),
@@ -104,13 +120,14 @@ class Stepper:
         """Return the seconds of so many steps of the lane of that name, which is ready."""
         return float(self._asked({"time": name, "count": count})["seconds"])
 
-    def product(self, size: int, dtype: str) -> float:
-        """Return the seconds of a product of two matrices of `size` rows and columns."""
-        return float(self._asked({"product": size, "dtype": dtype})["seconds"])
+    def product(self, dtype: str) -> float:
+        """Return the operations per second of a product of two matrices of SQUARE rows."""
+        told = self._asked({"product": SQUARE, "dtype": dtype})
+        return 2 * SQUARE**3 / float(told["seconds"])
 
     def copy(self, count: int) -> float:
-        """Return the seconds of reading and writing `count` bytes in all."""
-        return float(self._asked({"copy": count})["seconds"])
+        """Return the bytes per second of a copy that reads and writes `count` bytes in all."""
+        return count / float(self._asked({"copy": count})["seconds"])
 
     def close(self) -> None:
         """End the process."""
@@ -139,3 +156,27 @@ class Stepper:
         if "error" in answer:
             raise TimingError(answer["error"])
         return answer
+
+
+def _expected(case: Case, trace: Trace, turned: Mapping[str, Any]) -> Expected:
+    """Return what the oracle expects of a trace.
+
+    Passes over large batches are long, and lanes have the same weights at first, if not later.
+    """
+    weights = b"".join(value[:-1].tobytes() for _, value in sorted(trace.weights.items()))
+    of_model = {name: value for name, value in turned.items() if name in (*MODEL_DIALS, "products")}
+    key = hashlib.sha256(weights).hexdigest(), repr(sorted(of_model.items()))
+    with _LOCK:
+        held = next((found for of, found in _PASSES if of is case), None)
+        if held is None:
+            held = {}
+            _PASSES.append((case, held))
+        if key not in held:
+            held[key] = passes(case, trace, of_model)
+        losses, gradients = held[key]
+    return Expected(losses, gradients, *updates(case, trace, gradients, turned))
+
+
+# Of the last cases, one in each precision.
+_PASSES: deque[tuple[Case, dict[tuple[str, str], tuple[Any, Tensors]]]] = deque(maxlen=2)
+_LOCK = Lock()
