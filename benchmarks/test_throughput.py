@@ -52,7 +52,7 @@ def test_steps(benchmark: Any, timed: Session, lane: str, problem: str, size: st
         ceiling=told.ceiling,
         compile_seconds=told.compile_seconds,
         device=told.device,
-        share_of_ceiling=told.per_second / told.ceiling,
+        share_of_ceiling=found.share,
         verdict=str(found.prepared.status),
         score=found.prepared.score,
         processors=found.prepared.processors,

@@ -45,8 +45,13 @@ class Measured:
 
     @property
     def ceiling(self) -> float:
-        """Steps per second that the machine allows at most."""
-        return self.machine.ceiling(self.work)
+        """Steps per second that the machine allows at most; 0 of a device, which is not asked."""
+        return self.machine.ceiling(self.work) if self.prepared.device == "cpu" else 0.0
+
+    @property
+    def share(self) -> float:
+        """The part of the ceiling that is reached; 0 where there is none."""
+        return self.per_second / self.ceiling if self.ceiling else 0.0
 
 
 class Session:
@@ -68,7 +73,8 @@ class Session:
             stepper.close()
         speeds = [speed(*key, found) for key, found in self.speeds.items()]
         if speeds:
-            append(Results(speeds=speeds, machine={"at": datetime.now(UTC).isoformat()}))
+            at = datetime.now(UTC).replace(tzinfo=None).isoformat(" ", "seconds")
+            append(Results(speeds=speeds, machine={"at": at}))
 
     def measured(self, lane: str, problem: str, size: str) -> Measured:
         """Return a lane's part of a group, which is measured when its first one is asked for."""
@@ -189,10 +195,9 @@ def _cells(session: Session, lane: str, problem: str, size: str) -> tuple[str, .
     if found is None:
         return ("",) * 4
     numpy = session.speeds.get(("numpy32", problem, size))
-    share = found.per_second / found.ceiling
     return (
         rounded(found.per_second),
-        f"{rounded(100 * share)}%",
+        f"{rounded(100 * found.share)}%" if found.ceiling else "",
         f"{found.per_second / numpy.per_second:.2f}x" if numpy else "",
         f"{found.prepared.compile_seconds:.1f}" if found.prepared.compile_seconds >= 0.05 else "",
     )

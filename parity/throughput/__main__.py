@@ -120,9 +120,22 @@ def _nothing() -> None:
     """Wait for nothing."""
 
 
+def _device() -> str:
+    """Return the name of the device; lanes on the CPU see no other."""
+    torch, tensorflow, jax = map(sys.modules.get, ("torch", "tensorflow", "jax"))
+    if torch is not None and torch.cuda.is_available():
+        return str(torch.cuda.get_device_name(0))
+    if jax is not None and os.environ.get("JAX_PLATFORMS") == "cuda":
+        return str(jax.devices()[0].device_kind)
+    if tensorflow is not None:
+        for device in tensorflow.config.list_physical_devices("GPU"):
+            return str(tensorflow.config.experimental.get_device_details(device)["device_name"])
+    return "cpu"
+
+
 def _runs_on() -> dict[str, Any]:
     """Return the device, the threads, and the precision of products, as far as each tells."""
-    found: dict[str, Any] = {"device": "cpu", "threads": {}, "products": {}}
+    found: dict[str, Any] = {"device": _device(), "threads": {}, "products": {}}
     if find_spec("threadpoolctl") is not None:
         import threadpoolctl
 
