@@ -18,13 +18,15 @@ import pytest
 
 from parity.cli import main
 from parity.compare import Status
+from parity.known import CLAIMS, claimed, dials, in_force
 from parity.lanes.installed import load_lanes
+from parity.oracle import run_free
 from parity.report import reading
 from parity.throughput.bench import Comparison, Interval, Outcome
 from parity.throughput.lanes import NUMPY, TIMED, dtype_of, place
 from parity.throughput.measure import LEAST, MOST, ROUND, Machine, in_turns
 from parity.throughput.sizes import CLASSES, PROBLEMS, SIZES, Work, timed_case, work
-from parity.throughput.stepper import Prepared, Stepper, TimingError
+from parity.throughput.stepper import Prepared, Stepper, TimingError, _judged
 from parity.throughput.timing import seconds
 
 ROOT = Path(__file__).parents[1]
@@ -232,3 +234,15 @@ def test_the_benchmarks_are_those_of_pytest_benchmark(tmp_path: Path) -> None:
         assert np.float32(1 / record["stats"]["median"]) == np.float32(one.per_second)
         assert record["group"] == f"{one.problem} tiny"
         assert record["extra_info"]["verdict"] == "agree"
+
+
+def test_an_older_release_is_judged_by_the_claims_about_newer_ones_too() -> None:
+    lane = next(lane for lane in TIMED if lane.name == "keras@tensorflow")
+    case = timed_case("mlp", "tiny")
+    turned = dials(claimed(CLAIMS, lane.name, case))
+    assert turned
+    run = replace(run_free(case, turned), versions={"keras": "3.0.0"})
+    assert not dials(claimed(in_force(CLAIMS, run.versions), lane.name, case))
+    assert _judged(lane, case, run).status is Status.AGREE
+    other = replace(run, losses=run.losses * 1.125)
+    assert _judged(lane, case, other).status is Status.DIVERGE

@@ -7,6 +7,7 @@ import sys
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from threading import Lock
 from typing import Any
 
@@ -14,12 +15,13 @@ import numpy as np
 
 from parity.case import Case
 from parity.changes.dials import MODEL_DIALS
-from parity.compare import Status, compared
+from parity.compare import Status, Verdict, compared
 from parity.known import CLAIMS, claimed, dials, in_force
 from parity.lanes import Lane
 from parity.lanes.pipe import Lost, Process
 from parity.lanes.process import environment
 from parity.oracle import Expected, passes, updates
+from parity.summary import times
 from parity.trace import Trace, check
 from parity.updates import Tensors
 
@@ -95,12 +97,9 @@ class Stepper:
             check(trace, case)
         except ValueError as error:
             raise TimingError(f"{lane.name}: {error}") from error
-        claims = in_force(CLAIMS, trace.versions)
-        verdict = compared(
-            case, trace, _expected(case, trace, dials(claimed(claims, lane.name, case)))
-        )
+        verdict = _judged(lane, case, trace)
         if verdict.status not in (Status.AGREE, Status.ABSTAIN):
-            raise TimingError(f"{lane.name}: its step is wrong: {verdict.reason or verdict}")
+            raise TimingError(f"{lane.name}: its step is wrong: {_told(verdict)}")
         for name, seen in told["weights"].items():
             if not np.array_equal(seen, trace.weights[name][-1], equal_nan=True):
                 raise TimingError(f"{lane.name}: the step to be timed gives another {name}")
@@ -156,6 +155,30 @@ class Stepper:
         if "error" in answer:
             raise TimingError(answer["error"])
         return answer
+
+
+def _judged(lane: Lane, case: Case, trace: Trace) -> Verdict:
+    """Return the verdict on a trace, with the claims about its versions.
+
+    Claims begin with the version on which they were checked; for an older release those of newer
+    ones are tried too.
+    """
+    of_versions = in_force(CLAIMS, trace.versions)
+    sets = (dials(claimed(claims, lane.name, case)) for claims in (of_versions, CLAIMS))
+    first, then = (partial(_verdict, case, trace, turned) for turned in sets)
+    verdict = first()
+    return then() if verdict.status is Status.DIVERGE else verdict
+
+
+def _verdict(case: Case, trace: Trace, turned: Mapping[str, Any]) -> Verdict:
+    return compared(case, trace, _expected(case, trace, turned))
+
+
+def _told(verdict: Verdict) -> str:
+    first = verdict.divergence
+    if first is None:
+        return verdict.reason
+    return f"step {first.step + 1}, {first.tensor} is {times(first.score)} times the bound off"
 
 
 def _expected(case: Case, trace: Trace, turned: Mapping[str, Any]) -> Expected:
