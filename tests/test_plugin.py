@@ -467,6 +467,13 @@ def test_a_run_that_only_passes_by_leaves_the_checks_out(pytester: pytest.Pytest
 # Ctrl-C
 
 
+# What a shell starts in the background ignores Ctrl-C, and so does all that is started from there.
+HEARS = (
+    "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL);"
+    "os.execv(sys.argv[1], sys.argv[1:])"
+)
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
 @pytest.mark.parametrize("words", [[], ["-n2"]], ids=["alone", "xdist"])
 def test_ctrl_c_leaves_no_process_behind(tmp_path: Path, words: list[str]) -> None:
@@ -475,7 +482,7 @@ def test_ctrl_c_leaves_no_process_behind(tmp_path: Path, words: list[str]) -> No
     reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
     # A group of its own, which gets the signal as a terminal sends it.
     with subprocess.Popen(
-        [*PYTEST, lanes("waiting"), "-k", "linear-sgd", *words],
+        [sys.executable, "-c", HEARS, *PYTEST, lanes("waiting"), "-k", "linear-sgd", *words],
         cwd=tmp_path,
         env={**os.environ, "PARITY_TEST_PIPE": str(pipe)},
         stdout=subprocess.DEVNULL,
