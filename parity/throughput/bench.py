@@ -87,7 +87,11 @@ class Comparison:
             return Outcome.FAIL, f"B is slower by more than {asked}"
         if self.ratio.high > self.threshold:
             return Outcome.ABSTAIN, f"the interval contains the threshold, {asked}"
-        if spread >= math.log(self.threshold):
+        # Unless it is so far below that the spread does not matter.
+        if (
+            spread >= math.log(self.threshold)
+            and self.ratio.high * math.exp(spread) > self.threshold
+        ):
             told = f"A against A is apart by up to {percent}: {asked} could not be seen"
             return Outcome.ABSTAIN, told
         return Outcome.PASS, f"B is not slower by {asked}"
