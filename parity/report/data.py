@@ -278,7 +278,8 @@ def _environment(results: Results) -> dict[str, Any]:
             {"package": name, "versions": [run.versions.get(name, "") for run in runs]}
             for name in names
         ],
-        "machine": {name: _fact(value) for name, value in results.machine.items() if value},
+        # Not its name on the network: a report is passed on.
+        "machine": {n: _fact(v) for n, v in results.machine.items() if v and n != "node"},
     }
 
 

@@ -13,7 +13,7 @@ from selenium.webdriver.support.wait import WebDriverWait
 # Each with its width and height, the colours that the system asks for, and what is scrolled to.
 PICTURES = {
     "light": (1400, 1000, "light", "#verdict"),
-    "dark": (1400, 1000, "dark", "#findings"),
+    "dark": (1400, 1000, "dark", "#throughput"),
     "phone": (390, 844, "light", "#verdict"),
 }
 
@@ -30,10 +30,6 @@ def main(page: Path, folder: Path) -> None:
             ready = (By.CSS_SELECTOR, "body.ready")
             WebDriverWait(driver, 30).until(lambda _, at=ready: driver.find_elements(*at))
             driver.execute_script("document.querySelector(arguments[0]).scrollIntoView()", place)
-            charts = "return [...document.querySelectorAll('.finding[open] .chart')].length"
-            if place == "#findings" and driver.execute_script(charts):
-                drawn = (By.CSS_SELECTOR, ".finding[open] canvas")
-                WebDriverWait(driver, 30).until(lambda _, at=drawn: driver.find_elements(*at))
             driver.save_screenshot(str(folder / f"report-{name}.png"))
 
 
