@@ -193,9 +193,8 @@ def test_what_a_comparison_comes_to(
     ],
 )
 def test_a_wrong_word_is_refused_before_anything_starts(
-    words: list[str], told: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    words: list[str], told: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("parity.lanes.device.NONE", "none")
     with pytest.raises(SystemExit) as ended:
         main(["bench", *words])
     assert ended.value.code == 2

@@ -115,7 +115,7 @@ class Process:
             return self._crashed()
         # Python's fault handler then writes where it hangs.
         self._popen.send_signal(signal.SIGABRT)
-        with contextlib.suppress(subprocess.TimeoutExpired):
+        with contextlib.suppress(subprocess.TimeoutExpired):  # it is killed below, then
             self._popen.wait(_GRACE)
         return Failure("hung", f"no reply within {timeout:g} s", self._last_words())
 
@@ -147,7 +147,7 @@ def _start(
 def _kill(popen: subprocess.Popen[bytes]) -> None:
     if popen.poll() is None:
         if hasattr(os, "killpg"):
-            with contextlib.suppress(ProcessLookupError):
+            with contextlib.suppress(ProcessLookupError):  # it ended by itself meanwhile
                 os.killpg(popen.pid, signal.SIGKILL)
         popen.kill()
     popen.wait()

@@ -147,11 +147,12 @@ def _runs_on() -> dict[str, Any]:
         found["products"]["torch"] = torch.get_float32_matmul_precision()
     if tensorflow is not None:
         threading = tensorflow.config.threading
-        found["threads"]["tensorflow"] = threading.get_intra_op_parallelism_threads()
+        told = threading.get_intra_op_parallelism_threads()  # 0: what the variable says
+        found["threads"]["tensorflow"] = told or os.environ.get("TF_NUM_INTRAOP_THREADS", "all")
         on = tensorflow.config.experimental.tensor_float_32_execution_enabled()
         found["products"]["tensorflow"] = "TF32 on GPUs" if on else "float32"
     if jax is not None:
-        found["threads"]["jax"] = os.environ.get("XLA_FLAGS", "").split("=")[-1] or "all"
+        found["threads"]["xla"] = os.environ.get("NPROC", "all")  # which it obeys; not its flags
         found["products"]["jax"] = jax.config.jax_default_matmul_precision or "default"
     return found
 
