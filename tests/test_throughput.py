@@ -217,12 +217,15 @@ def test_a_slower_lane_never_passes(tmp_path: Path, capsys: pytest.CaptureFixtur
 def test_the_benchmarks_are_those_of_pytest_benchmark(tmp_path: Path) -> None:
     file = tmp_path / "found.json"
     command = [sys.executable, "-m", "pytest", "benchmarks", "-p", "no:cacheprovider"]
-    words = ["-k", "tiny and (numpy or cuda)", f"--benchmark-json={file}"]
+    # There is nothing yet to compare with: pytest-benchmark warns of that, and goes on.
+    kept = [f"--benchmark-storage={tmp_path}", "--benchmark-save=here", "--benchmark-compare"]
+    words = ["-k", "tiny and (numpy or cuda)", f"--benchmark-json={file}", *kept]
     # Under xdist pytest-benchmark measures nothing; this run is not under it.
     own = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     done = subprocess.run([*command, *words], cwd=ROOT, capture_output=True, text=True, env=own)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "steps per second" in done.stdout
+    assert list(tmp_path.glob("*/0001_here.json"))
     speeds = reading.read([file]).speeds
     assert {(one.lane, one.problem) for one in speeds} == {
         (lane, problem) for lane in ("numpy32", "numpy64") for problem in PROBLEMS
