@@ -22,6 +22,10 @@ from parity.upgrades.probe import Arrays, Nudge, Probe, Target
 
 _MODULES = (keras_optimizers, keras_losses, keras_parts, keras_metrics, keras_layers, keras_fit)
 _LINE = Line(keras, "keras", keras.backend.backend())
+if _LINE.backend == "jax":
+    from parity.lanes.jax_cache import keep_compiled
+
+    keep_compiled()  # a release compiles what the other one has compiled
 
 
 def targets() -> list[Target]:

@@ -54,6 +54,10 @@ _OWN: Final[Mapping[str, Mapping[str, Any]]] = {
     "Bidirectional": {"layer": {"$": "LSTM"}},
     "GroupNormalization": {"groups": 2},
     "RandomPosterization": {"factor": 4},
+    "CategoryEncoding": {"num_tokens": 5},
+    "Discretization": {"bin_boundaries": [-0.5, 0.5]},
+    "MelSpectrogram": {"fft_length": 4, "sequence_stride": 2, "num_mel_bins": 2},
+    "STFTSpectrogram": {"frame_length": 4, "frame_step": 2, "fft_length": 4},
     **{name: {"output_size": 2} for name in _ADAPTIVE},
 }  # beside those
 _VALUES: Final[Mapping[str, tuple[Any, ...]]] = {
@@ -106,11 +110,12 @@ _SHAPES: Final[Mapping[int, tuple[int, ...]]] = {
     3: (2, 4, 3),
     4: (2, 4, 4, 2),
     5: (2, 3, 3, 3, 2),
+    6: (1, 2, 2, 2, 2, 1),
 }
 _ONE, _LIST, _SEVERAL = "one", "a list", "several"  # ways to pass inputs
 _RANKS: Final[Mapping[str, int]] = {"1D": 3, "2D": 4, "3D": 5}
 _WAYS: Final = (
-    *((_ONE, rank) for rank in _SHAPES),
+    *((_ONE, rank) for rank in (2, 3, 4, 5)),
     *((_LIST, rank) for rank in (2, 3)),
     (_SEVERAL, 3),
 )
