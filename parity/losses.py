@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from parity import bounds
+from parity import bounds, functions
 from parity.bounds import Array, Value
 from parity.case import Loss
 from parity.dials import Dials, held
@@ -41,18 +41,18 @@ def objective(loss: Loss, z: Value, y: Array, weights: Array | None, dials: Dial
         terms, slopes = LOSSES[loss.name](loss, z, _like(z, y))
         at_zero = dials.get("absolute_error_at_zero")
         if loss.name == "absolute_error" and at_zero:
-            slopes = bounds.choose(z - _like(z, y), 1.0, -1.0, at_zero)
+            slopes = functions.choose(z - _like(z, y), 1.0, -1.0, at_zero)
     whole = divisor if per_row or dials.get("sum") != "row means" else divisor / units
     scale = {"mean": 1.0, "half_mean": 0.5, "sum": whole}[loss.reduction] / divisor
     weighting = weighting.reshape(steps, rows, 1)
-    value = _times(bounds.total(_times(terms, weighting), axis=(1, 2)), scale)
+    value = _times(functions.total(_times(terms, weighting), axis=(1, 2)), scale)
     slope = _times(_times(slopes, weighting), scale.reshape(steps, 1, 1))
-    return bounds.again(value, FACTORS), bounds.again(slope, FACTORS)
+    return functions.again(value, FACTORS), functions.again(slope, FACTORS)
 
 
 def penalty(loss: Loss, kernels: list[Value], dials: Dials) -> tuple[Value, list[Value]]:
     """Return l2 * sum(kernel**2) over all kernels, of shape (T,), and its slope at each kernel."""
-    squares = [bounds.total(kernel * kernel, axis=(1, 2)) for kernel in kernels]
+    squares = [functions.total(kernel * kernel, axis=(1, 2)) for kernel in kernels]
     value = squares[0]
     for square in squares[1:]:
         value = value + square
@@ -78,49 +78,49 @@ def _squared_error(loss: Loss, z: Value, y: Array) -> Terms:
 
 def _absolute_error(loss: Loss, z: Value, y: Array) -> Terms:
     e = z - y
-    return bounds.absolute(e), bounds.sign(e)
+    return functions.absolute(e), functions.sign(e)
 
 
 def _huber(loss: Loss, z: Value, y: Array) -> Terms:
     """P. J. Huber, Robust estimation of a location parameter, 1964: quadratic up to delta."""
     e = z - y
-    size = bounds.absolute(e)
+    size = functions.absolute(e)
     outer = loss.delta * size - 0.5 * loss.delta * loss.delta
-    outer = bounds.any_of(outer, loss.delta * (size - 0.5 * loss.delta))
-    terms = bounds.select(size - loss.delta, outer, 0.5 * (e * e))
-    slopes = bounds.maximum(bounds.minimum(e, loss.delta), -loss.delta)
+    outer = functions.any_of(outer, loss.delta * (size - 0.5 * loss.delta))
+    terms = functions.select(size - loss.delta, outer, 0.5 * (e * e))
+    slopes = functions.maximum(functions.minimum(e, loss.delta), -loss.delta)
     # Differentiated as min(|e|, delta) and the rest, the slope is a sum in which delta cancels.
-    return terms, bounds.any_of(slopes, (slopes + loss.delta) - loss.delta)
+    return terms, functions.any_of(slopes, (slopes + loss.delta) - loss.delta)
 
 
 def _smooth_l1(loss: Loss, z: Value, y: Array) -> Terms:
     """Huber's loss divided by delta (R. Girshick, Fast R-CNN, 2015, with delta = 1)."""
     terms, slopes = _huber(loss, z, y)
-    size = bounds.absolute(z - y)
-    outer = bounds.any_of(terms / loss.delta, size - 0.5 * loss.delta)
+    size = functions.absolute(z - y)
+    outer = functions.any_of(terms / loss.delta, size - 0.5 * loss.delta)
     return outer, slopes / loss.delta
 
 
 def _binary_cross_entropy(loss: Loss, z: Value, y: Array) -> Terms:
     """-y log s(z) - (1 - y) log(1 - s(z)), from logits, in the two stable forms in use."""
-    tail = bounds.log(1.0 + bounds.exp(-bounds.absolute(z)))
-    joined = bounds.maximum(z, 0.0) - z * y + tail
-    apart = y * (bounds.maximum(-z, 0.0) + tail) + (1.0 - y) * (bounds.maximum(z, 0.0) + tail)
-    s = bounds.sigmoid(z)
-    return bounds.any_of(joined, apart), bounds.any_of(s - y, (1.0 - y) * s - y * (1.0 - s))
+    tail = functions.log(1.0 + functions.exp(-functions.absolute(z)))
+    joined = functions.maximum(z, 0.0) - z * y + tail
+    apart = y * (functions.maximum(-z, 0.0) + tail) + (1.0 - y) * (functions.maximum(z, 0.0) + tail)
+    s = functions.sigmoid(z)
+    return functions.any_of(joined, apart), functions.any_of(s - y, (1.0 - y) * s - y * (1.0 - s))
 
 
 def _softmax_cross_entropy(z: Value, target: Value, class_weights: Any) -> Terms:
     """-sum(target * log softmax(z)) per row, of shape (T, batch, 1)."""
-    top = bounds.largest(z, axis=-1)
-    small = bounds.exp(z - top)
-    mass = bounds.total(small, axis=-1, keepdims=True)
-    log_mass = bounds.log(mass)
-    shifted = bounds.any_of((z - top) - log_mass, z - (top + log_mass))
+    top = functions.largest(z, axis=-1)
+    small = functions.exp(z - top)
+    mass = functions.total(small, axis=-1, keepdims=True)
+    log_mass = functions.log(mass)
+    shifted = functions.any_of((z - top) - log_mass, z - (top + log_mass))
     wanted = _times(target, class_weights)
-    terms = -bounds.total(wanted * shifted, axis=-1, keepdims=True)
-    share = bounds.any_of(small / mass, bounds.exp(shifted))
-    return terms, share * bounds.total(wanted, axis=-1, keepdims=True) - wanted
+    terms = -functions.total(wanted * shifted, axis=-1, keepdims=True)
+    share = functions.any_of(small / mass, functions.exp(shifted))
+    return terms, share * functions.total(wanted, axis=-1, keepdims=True) - wanted
 
 
 def _target(loss: Loss, z: Value, y: Array, dials: Dials) -> tuple[Value, Value]:
@@ -142,7 +142,7 @@ def _weigh(
     combined = weighting * _like(z, np.array(loss.class_weights)[labels])
     how = dials.get("class_weights_divisor")
     if how == "all weights" or (how == "weights" and loss.labels == "integer"):
-        divisor = bounds.total(combined, axis=1)
+        divisor = functions.total(combined, axis=1)
     return (weighting if dials.get("class_weights") == "class" else combined), divisor
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
-from parity import bounds
+from parity import functions
 from parity.bounds import Value
 from parity.case import LEAKY_SLOPE, Layer
 from parity.dials import Dials, held
@@ -74,7 +74,7 @@ def backward(
             slope = slope * derivative(seen.sums[number], seen.outputs[number], dials)
         gradients[f"layer{number}/kernel"] = seen.inputs[number].swapaxes(1, 2) @ slope
         if layer.bias:
-            gradients[f"layer{number}/bias"] = bounds.total(slope, axis=1)
+            gradients[f"layer{number}/bias"] = functions.total(slope, axis=1)
         if number:
             slope = slope @ weights[f"layer{number}/kernel"].swapaxes(1, 2)
     return gradients
@@ -83,22 +83,22 @@ def backward(
 def _dropped(x: Value, seen: Forward, number: int) -> Value:
     mask = seen.masks.get(f"layer{number}")
     # Multiplied by a mask and then by 1 / (1 - rate), or by the product of both.
-    return x if mask is None else bounds.again(x * mask)
+    return x if mask is None else functions.again(x * mask)
 
 
 def _leaky(z: Value, dials: Dials) -> Value:
-    return bounds.select(z, z, held(LEAKY_SLOPE, "leaky_slope", dials) * z)
+    return functions.select(z, z, held(LEAKY_SLOPE, "leaky_slope", dials) * z)
 
 
 def _leaky_derivative(z: Value, a: Value, dials: Dials) -> Value:
     slope = held(LEAKY_SLOPE, "leaky_slope", dials)
     at_zero = 1.0 if dials.get("leaky_relu_at_zero") == "one" else slope
-    return bounds.choose(z, 1.0, slope, at_zero)
+    return functions.choose(z, 1.0, slope, at_zero)
 
 
 def _below(z: Value) -> Value:
     """Return e**z - 1 for z <= 0, whether by expm1 or by a subtraction."""
-    return bounds.exp(bounds.minimum(z, 0.0)) - 1.0
+    return functions.exp(functions.minimum(z, 0.0)) - 1.0
 
 
 def _elu_derivative(z: Value, a: Value, dials: Dials) -> Value:
@@ -106,27 +106,27 @@ def _elu_derivative(z: Value, a: Value, dials: Dials) -> Value:
 
 
 def _softplus(z: Value, dials: Dials) -> Value:
-    smooth = bounds.maximum(z, 0.0) + bounds.log(1.0 + bounds.exp(-bounds.absolute(z)))
+    smooth = functions.maximum(z, 0.0) + functions.log(1.0 + functions.exp(-functions.absolute(z)))
     threshold = dials.get("softplus_threshold")
-    return smooth if threshold is None else bounds.select(z - float(threshold), z, smooth)
+    return smooth if threshold is None else functions.select(z - float(threshold), z, smooth)
 
 
 def _softplus_derivative(z: Value, a: Value, dials: Dials) -> Value:
-    smooth = bounds.sigmoid(z)
+    smooth = functions.sigmoid(z)
     threshold = dials.get("softplus_threshold")
     if threshold is None:
         return smooth
-    return bounds.select(z - float(threshold), 0.0 * smooth + 1.0, smooth)
+    return functions.select(z - float(threshold), 0.0 * smooth + 1.0, smooth)
 
 
 def _silu_derivative(z: Value, a: Value, dials: Dials) -> Value:
-    s = bounds.sigmoid(z)
+    s = functions.sigmoid(z)
     return s * (1.0 + z * (1.0 - s))
 
 
 def _normal(z: Value, dials: Dials) -> Value:
     """Return the standard normal distribution function."""
-    return 0.5 * (1.0 + bounds.erf(z * held(math.sqrt(0.5), "gelu", dials)))
+    return 0.5 * (1.0 + functions.erf(z * held(math.sqrt(0.5), "gelu", dials)))
 
 
 def _gelu(z: Value, dials: Dials) -> Value:
@@ -136,7 +136,7 @@ def _gelu(z: Value, dials: Dials) -> Value:
 def _gelu_derivative(z: Value, a: Value, dials: Dials) -> Value:
     root = held(math.sqrt(0.5), "gelu", dials)
     inner = z * root
-    density = bounds.exp(-(inner * inner)) * (root / math.sqrt(math.pi))
+    density = functions.exp(-(inner * inner)) * (root / math.sqrt(math.pi))
     return _normal(z, dials) + z * density
 
 
@@ -147,12 +147,12 @@ _CUBE = 0.044715  # D. Hendrycks, K. Gimpel, Gaussian Error Linear Units, arXiv:
 def _gelu_tanh(z: Value, dials: Dials) -> Value:
     cube = held(_CUBE, "gelu", dials)
     inner = _ROOT * (z + cube * (z * z * z))
-    return 0.5 * z * (1.0 + bounds.tanh(inner))
+    return 0.5 * z * (1.0 + functions.tanh(inner))
 
 
 def _gelu_tanh_derivative(z: Value, a: Value, dials: Dials) -> Value:
     cube = held(_CUBE, "gelu", dials)
-    t = bounds.tanh(_ROOT * (z + cube * (z * z * z)))
+    t = functions.tanh(_ROOT * (z + cube * (z * z * z)))
     inner_slope = _ROOT * (1.0 + 3 * cube * (z * z))
     return 0.5 * (1.0 + t) + 0.5 * z * ((1.0 - t * t) * inner_slope)
 
@@ -160,14 +160,14 @@ def _gelu_tanh_derivative(z: Value, a: Value, dials: Dials) -> Value:
 ACTIVATIONS: Mapping[str, Activation] = {
     "linear": Activation(lambda z, d: z, lambda z, a, d: 1.0),
     "relu": Activation(
-        lambda z, d: bounds.maximum(z, 0.0), lambda z, a, d: bounds.choose(z, 1.0, 0.0, 0.0)
+        lambda z, d: functions.maximum(z, 0.0), lambda z, a, d: functions.choose(z, 1.0, 0.0, 0.0)
     ),
     "leaky_relu": Activation(_leaky, _leaky_derivative),
-    "tanh": Activation(lambda z, d: bounds.tanh(z), lambda z, a, d: 1.0 - a * a),
-    "sigmoid": Activation(lambda z, d: bounds.sigmoid(z), lambda z, a, d: a * (1.0 - a)),
+    "tanh": Activation(lambda z, d: functions.tanh(z), lambda z, a, d: 1.0 - a * a),
+    "sigmoid": Activation(lambda z, d: functions.sigmoid(z), lambda z, a, d: a * (1.0 - a)),
     "gelu": Activation(_gelu, _gelu_derivative),
     "gelu_tanh": Activation(_gelu_tanh, _gelu_tanh_derivative),
-    "elu": Activation(lambda z, d: bounds.select(z, z, _below(z)), _elu_derivative),
+    "elu": Activation(lambda z, d: functions.select(z, z, _below(z)), _elu_derivative),
     "softplus": Activation(_softplus, _softplus_derivative),
-    "silu": Activation(lambda z, d: z * bounds.sigmoid(z), _silu_derivative),
+    "silu": Activation(lambda z, d: z * functions.sigmoid(z), _silu_derivative),
 }

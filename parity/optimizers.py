@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from parity import bounds
+from parity import bounds, functions
 from parity.bounds import ARITHMETICS, DOUBLE, Array, Bounded, Value
 from parity.dials import DIALS, Dials, held
 from parity.precision import representable
@@ -68,7 +68,7 @@ class Run:
 
     def average(self, name: str, new: Value, beta: Value, start: float = 0.0) -> Value:
         """Move a slot towards `new`: beta * old + (1 - beta) * new."""
-        self.state[name] = bounds.mix(self.slot(name, start), new, beta, 1.0 - beta)
+        self.state[name] = functions.mix(self.slot(name, start), new, beta, 1.0 - beta)
         return self.state[name]
 
     def correction(self, name: str, step: int) -> Value:
@@ -77,7 +77,7 @@ class Run:
         if how == "none" or how == {"beta1": "v only", "beta2": "m only"}[name]:
             return 1.0
         name = "beta1" if how == "v by beta1" else name
-        return 1.0 - bounds.power(self.base(name), step)
+        return 1.0 - functions.power(self.base(name), step)
 
     def base(self, name: str) -> Value:
         """Return a beta as the bias correction sees it."""
@@ -95,7 +95,7 @@ def sgd(run: Run, w: Value, g: Value, step: int) -> Value:
     that torch.optim.SGD documents. Keras, TensorFlow: lr enters the buffer (`momentum`).
     """
     if not run.hyperparameters["momentum"]:
-        return bounds.move(w, run.lr * g)
+        return functions.move(w, run.lr * g)
     momentum, where = run.constant("momentum"), run.dial("momentum")
     gain = run.lr if where != "outside" else 1.0
     scaled = -(gain * g) if where == "velocity" else _times(gain, g)
@@ -108,10 +108,10 @@ def sgd(run: Run, w: Value, g: Value, step: int) -> Value:
     change = scaled + momentum * buffer if run.hyperparameters["nesterov"] else buffer
     if where == "velocity":
         # Keras on torch moves by the gradient first, so that weights are rounded in between.
-        apart = bounds.move(bounds.move(w, -scaled), -(momentum * buffer))
-        moved = bounds.move(w, -change)
-        return bounds.any_of(moved, apart) if run.hyperparameters["nesterov"] else moved
-    return bounds.move(w, _times(run.lr if where == "outside" else 1.0, change))
+        apart = functions.move(functions.move(w, -scaled), -(momentum * buffer))
+        moved = functions.move(w, -change)
+        return functions.any_of(moved, apart) if run.hyperparameters["nesterov"] else moved
+    return functions.move(w, _times(run.lr if where == "outside" else 1.0, change))
 
 
 def adam(run: Run, w: Value, g: Value, step: int) -> Value:
@@ -123,7 +123,7 @@ def adam(run: Run, w: Value, g: Value, step: int) -> Value:
     m = run.average("m", g, run.constant("beta1"))
     v = run.average("v", g * g, run.constant("beta2"))
     mean = m / run.correction("beta1", step)
-    return bounds.move(w, _divided(run, mean, _root(run, v, run.correction("beta2", step))))
+    return functions.move(w, _divided(run, mean, _root(run, v, run.correction("beta2", step))))
 
 
 def amsgrad(run: Run, w: Value, g: Value, step: int) -> Value:
@@ -138,9 +138,9 @@ def amsgrad(run: Run, w: Value, g: Value, step: int) -> Value:
     if run.dial("amsgrad_maximum") == "corrected":
         v, second = v / second, 1.0
     ignored = run.dial("amsgrad_maximum") == "ignored"
-    run.state["v_max"] = top = v if ignored else bounds.maximum(run.slot("v_max"), v)
+    run.state["v_max"] = top = v if ignored else functions.maximum(run.slot("v_max"), v)
     mean = m / run.correction("beta1", step)
-    return bounds.move(w, _divided(run, mean, _root(run, top, second)))
+    return functions.move(w, _divided(run, mean, _root(run, top, second)))
 
 
 def adamax(run: Run, w: Value, g: Value, step: int) -> Value:
@@ -151,10 +151,10 @@ def adamax(run: Run, w: Value, g: Value, step: int) -> Value:
     """
     m = run.average("m", g, run.constant("beta1"))
     eps, beside = run.constant("eps"), run.dial("eps") == "hat"
-    size = bounds.absolute(g) if beside else bounds.absolute(g) + eps
-    run.state["u"] = u = bounds.maximum(run.constant("beta2") * run.slot("u"), size)
+    size = functions.absolute(g) if beside else functions.absolute(g) + eps
+    run.state["u"] = u = functions.maximum(run.constant("beta2") * run.slot("u"), size)
     mean = m / run.correction("beta1", step)
-    return bounds.move(w, _divided(run, mean, u + eps if beside else u))
+    return functions.move(w, _divided(run, mean, u + eps if beside else u))
 
 
 def nadam(run: Run, w: Value, g: Value, step: int) -> Value:
@@ -176,9 +176,9 @@ def nadam(run: Run, w: Value, g: Value, step: int) -> Value:
         fresh = g * ((1.0 - now) / (1.0 - product))
     root = _root(run, v, run.correction("beta2", step))
     # torch moves the weights twice, so that they are rounded in between.
-    return bounds.any_of(
-        bounds.move(w, run.lr * ((fresh + ahead) / root)),
-        bounds.move(bounds.move(w, run.lr * (fresh / root)), run.lr * (ahead / root)),
+    return functions.any_of(
+        functions.move(w, run.lr * ((fresh + ahead) / root)),
+        functions.move(functions.move(w, run.lr * (fresh / root)), run.lr * (ahead / root)),
     )
 
 
@@ -197,11 +197,11 @@ def radam(run: Run, w: Value, g: Value, step: int) -> Value:
     limit = 2 / (1 - beta2) - 1
     rho = limit - 2 * step * beta2**step / (1 - beta2**step)
     if rho <= 5:
-        return bounds.move(w, run.lr * mean)
+        return functions.move(w, run.lr * mean)
     second = run.correction("beta2", step)
     rectified = _rectification(run, step)
     root = _root(run, v, second, "hat")
-    return bounds.move(w, _divided(run, mean * rectified, root))
+    return functions.move(w, _divided(run, mean * rectified, root))
 
 
 def rmsprop(run: Run, w: Value, g: Value, step: int) -> Value:
@@ -214,18 +214,18 @@ def rmsprop(run: Run, w: Value, g: Value, step: int) -> Value:
     v = run.average("v", g * g, rho, run.dial("first_square"))
     if run.hyperparameters["centered"]:
         mean = run.average("mean", g, rho)
-        v = bounds.not_negative(v - mean * mean)
+        v = functions.not_negative(v - mean * mean)
     root = _with_eps(v, eps, run.dial("eps"))
     if not run.hyperparameters["momentum"]:
-        return bounds.move(w, _divided(run, g, root))
+        return functions.move(w, _divided(run, g, root))
     where = run.dial("momentum")
     gained = g / root if where == "outside" else _divided(run, g, root)
     gained = -gained if where == "velocity" else gained
     buffer = run.constant("momentum") * run.slot("momentum") + gained
     run.state["momentum"] = buffer
     if where == "velocity":
-        return bounds.move(w, -buffer)
-    return bounds.move(w, _times(run.lr if where == "outside" else 1.0, buffer))
+        return functions.move(w, -buffer)
+    return functions.move(w, _times(run.lr if where == "outside" else 1.0, buffer))
 
 
 def adagrad(run: Run, w: Value, g: Value, step: int) -> Value:
@@ -239,8 +239,8 @@ def adagrad(run: Run, w: Value, g: Value, step: int) -> Value:
     run.state["sum"] = s = run.slot("sum", start) + g * g
     change = _divided(run, g, _with_eps(s, run.constant("eps"), run.dial("eps")))
     if run.dial("zero_sum") == "no step":
-        change = bounds.choose(s, 1.0, 0.0, 0.0) * change
-    return bounds.move(w, change)
+        change = functions.choose(s, 1.0, 0.0, 0.0) * change
+    return functions.move(w, change)
 
 
 def adadelta(run: Run, w: Value, g: Value, step: int) -> Value:
@@ -250,9 +250,9 @@ def adadelta(run: Run, w: Value, g: Value, step: int) -> Value:
     """
     rho, eps = run.constant("rho"), run.constant("eps")
     v = run.average("v", g * g, rho)
-    change = bounds.sqrt(run.slot("delta") + eps) / bounds.sqrt(v + eps) * g
+    change = functions.sqrt(run.slot("delta") + eps) / functions.sqrt(v + eps) * g
     run.average("delta", change * change, rho)
-    return bounds.move(w, run.lr * change)
+    return functions.move(w, run.lr * change)
 
 
 def lion(run: Run, w: Value, g: Value, step: int) -> Value:
@@ -261,9 +261,9 @@ def lion(run: Run, w: Value, g: Value, step: int) -> Value:
     Source: X. Chen et al., Symbolic discovery of optimization algorithms, arXiv:2302.06675.
     """
     beta1 = run.constant("beta1")
-    direction = bounds.sign(bounds.mix(run.slot("m"), g, beta1, 1.0 - beta1))
+    direction = functions.sign(functions.mix(run.slot("m"), g, beta1, 1.0 - beta1))
     run.average("m", g, run.constant("beta2"))
-    return bounds.move(w, run.lr * direction)
+    return functions.move(w, run.lr * direction)
 
 
 def decay(run: Run, name: str, w: Value, g: Value) -> tuple[Value, Value]:
@@ -303,7 +303,7 @@ def _decay_rate(run: Run) -> Value:
 def _shrunk(run: Run, w: Value) -> Value:
     rate = _decay_rate(run)
     share = rate if run.dial("decay_at") == "without lr" else run.lr * rate
-    return bounds.again(bounds.move(w, _masked(share * w, run.decayed)))
+    return functions.again(functions.move(w, _masked(share * w, run.decayed)))
 
 
 def _times(factor: Value, x: Value) -> Value:
@@ -312,7 +312,7 @@ def _times(factor: Value, x: Value) -> Value:
 
 def _divided(run: Run, x: Value, root: Value) -> Value:
     """Return lr * x / root, whichever is done first: near zero, lr * x may underflow."""
-    return bounds.any_of(run.lr * (x / root), (run.lr * x) / root)
+    return functions.any_of(run.lr * (x / root), (run.lr * x) / root)
 
 
 def _masked(x: Value, mask: Array) -> Value:
@@ -325,23 +325,23 @@ def _root(run: Run, v: Value, correction: Value, textbook: str = "after") -> Val
     """Return the divisor of an Adam step: sqrt(v / correction) and eps where the dial puts it."""
     eps, where = run.constant("eps"), run.dial("eps", textbook)
     if where == "hat":
-        return (bounds.sqrt(v) + eps) / bounds.sqrt(correction)
+        return (functions.sqrt(v) + eps) / functions.sqrt(correction)
     if where != "after":
         return _with_eps(v / correction, eps, where)
-    return bounds.any_of(
-        bounds.sqrt(v / correction) + eps, bounds.sqrt(v) / bounds.sqrt(correction) + eps
+    return functions.any_of(
+        functions.sqrt(v / correction) + eps, functions.sqrt(v) / functions.sqrt(correction) + eps
     )
 
 
 def _with_eps(x: Value, eps: Value, where: str) -> Value:
     """Return the root of x, and eps where the dial puts it."""
     if where == "inside":
-        return bounds.sqrt(x + eps)
+        return functions.sqrt(x + eps)
     if where == "squared inside":
-        return bounds.sqrt(x + eps * eps)
+        return functions.sqrt(x + eps * eps)
     if where == "at least":
-        return bounds.maximum(bounds.sqrt(x), eps)
-    return (x if where == "no root" else bounds.sqrt(x)) + eps
+        return functions.maximum(functions.sqrt(x), eps)
+    return (x if where == "no root" else functions.sqrt(x)) + eps
 
 
 def _nadam_momentum(run: Run, step: int, of: str = "") -> Value:
@@ -349,7 +349,7 @@ def _nadam_momentum(run: Run, step: int, of: str = "") -> Value:
     decay_rate = run.dials.get("momentum_decay", run.hyperparameters["momentum_decay"])
     rate = run.number(0.96, f"{of}0.96")
     beta1 = run.number(float(run.hyperparameters["beta1"]), f"{of}beta1")
-    fade = bounds.exp(bounds.log(rate) * (step * float(decay_rate)))
+    fade = functions.exp(functions.log(rate) * (step * float(decay_rate)))
     return beta1 * (1.0 - 0.5 * fade)
 
 
@@ -365,7 +365,7 @@ def _nadam_product(run: Run, now: Value, step: int) -> Value:
             last = last if step == number + tensor else last * now
             products.append(last)
         run.scalars["mu_product"] = last
-        return bounds.spread(products, run.tensors)
+        return functions.spread(products, run.tensors)
     if run.dial("mu_product") == "float32":
         pair = [x.value if isinstance(x, Bounded) else x for x in (now, last)]
         held = representable(representable(pair[0], "float32") * pair[1], "float32")
@@ -377,10 +377,10 @@ def _nadam_product(run: Run, now: Value, step: int) -> Value:
 def _rectification(run: Run, step: int) -> Value:
     beta2 = run.base("beta2")
     limit = 2.0 / (1.0 - beta2) - 1.0
-    grown = bounds.power(beta2, step)
+    grown = functions.power(beta2, step)
     rho = limit - (2.0 * step) * grown / (1.0 - grown)
     above = (rho - 4.0) * (rho - 2.0) * limit
-    return bounds.sqrt(above / ((limit - 4.0) * (limit - 2.0) * rho))
+    return functions.sqrt(above / ((limit - 4.0) * (limit - 2.0) * rho))
 
 
 RULES: Mapping[str, Rule] = {

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from parity import bounds
+from parity import bounds, functions
 from parity.bounds import Arithmetic, Array, Bounded, Value
 from parity.case import Case, Clip, parameter_shapes
 from parity.dials import Dials, held
@@ -122,7 +122,7 @@ class Vector:
         after = w
         for _ in range(self.dials.get("updates", 1)):
             after = self._updated(after, g, step)
-        return bounds.where(self.frozen, w, after) if self.frozen.any() else after
+        return functions.where(self.frozen, w, after) if self.frozen.any() else after
 
     def _updated(self, w: Value, g: Value, step: int) -> Value:
         if not self.runs:
@@ -148,7 +148,7 @@ class Vector:
     def _clipped(self, g: Value, clip: Clip, step: int) -> Value:
         limit = held(clip.limit, "clip", self.dials)
         if clip.kind == "value":
-            return bounds.maximum(bounds.minimum(g, limit), -limit)
+            return functions.maximum(functions.minimum(g, limit), -limit)
         each = [[name] for name in self.slices] if clip.kind == "norm" else [list(self.slices)]
         eps = float(self.dials.get("clip_eps", 0.0))
         pieces = []
@@ -156,19 +156,19 @@ class Vector:
             norm = self._norm(g, names, step)
             part = slice(self.slices[names[0]].start, self.slices[names[-1]].stop)
             grown = norm + eps if eps else norm
-            pieces.append(bounds.again(g[part] * (limit / bounds.maximum(grown, limit))))
+            pieces.append(functions.again(g[part] * (limit / functions.maximum(grown, limit))))
         return joined(pieces)
 
     def _norm(self, g: Value, names: list[str], step: int) -> Value:
         """Return the norm of some tensors that lie side by side."""
         if self.of.squares is None:
             part = slice(self.slices[names[0]].start, self.slices[names[-1]].stop)
-            return bounds.sqrt(bounds.total(g[part] * g[part], axis=0))
+            return functions.sqrt(functions.total(g[part] * g[part], axis=0))
         squares: Value = sum(self.of.squares[name][step] for name in names)
         if isinstance(g, Bounded):
             count = sum(self.of.sizes[name] for name in names)
             squares = Bounded(squares, squares * g.arithmetic.gamma(count + 1), g.arithmetic)
-        return bounds.sqrt(squares)
+        return functions.sqrt(squares)
 
     def laid_out(self, tensors: Tensors) -> Value:
         """Return tensors of shape (T, *shape) end to end, of shape (T, parameters)."""

@@ -16,7 +16,7 @@ import pytest
 from exact import numbers
 from mpmath import mp, mpf
 
-from parity import bounds
+from parity import bounds, functions
 from parity.bounds import ARITHMETICS, DOUBLE, Array, Bounded
 from parity.precision import PRECISIONS, representable
 
@@ -31,13 +31,13 @@ BINARY: dict[str, Callable[[Any, Any], Any]] = {
 }
 # Each with what it takes, and what is exact.
 ELEMENTARY: dict[str, tuple[Callable[[Any], Any], Callable[[Array], Array], Callable[..., Any]]] = {
-    "exp": (bounds.exp, lambda x: x, mp.exp),
-    "log": (bounds.log, np.abs, lambda x: mp.log(x) if x else mpf("-inf")),
-    "tanh": (bounds.tanh, lambda x: x, mp.tanh),
-    "sigmoid": (bounds.sigmoid, lambda x: x, lambda x: 1 / (1 + mp.exp(-x))),
-    "erf": (bounds.erf, lambda x: x, mp.erf),
+    "exp": (functions.exp, lambda x: x, mp.exp),
+    "log": (functions.log, np.abs, lambda x: mp.log(x) if x else mpf("-inf")),
+    "tanh": (functions.tanh, lambda x: x, mp.tanh),
+    "sigmoid": (functions.sigmoid, lambda x: x, lambda x: 1 / (1 + mp.exp(-x))),
+    "erf": (functions.erf, lambda x: x, mp.erf),
     "cube": (
-        lambda x: bounds.power(x, 3),
+        lambda x: functions.power(x, 3),
         lambda x: np.abs(x) % 1,
         lambda x: x**3,
     ),
@@ -175,8 +175,10 @@ def test_a_root_is_enclosed(dtype: str, flush: bool) -> None:
     x = np.repeat(np.unique(np.abs(magnitudes(dtype))), 40)
     value, error = blurred(x, rng)
     seen = native(np.sqrt, dtype, flush, x)
-    assert_encloses(bounds.sqrt(Bounded(value, error, ARITHMETICS[dtype])), seen, value, error, x)
-    known = bounds.sqrt(bounds.exact(x, ARITHMETICS[dtype]))
+    assert_encloses(
+        functions.sqrt(Bounded(value, error, ARITHMETICS[dtype])), seen, value, error, x
+    )
+    known = functions.sqrt(bounds.exact(x, ARITHMETICS[dtype]))
     assert_encloses(known, seen, x)
     assert_encloses_truth(known, seen, [mp.sqrt(item) for item in numbers(x)])
 
@@ -229,10 +231,10 @@ def test_a_sum_in_any_order_is_enclosed(dtype: str, terms: int, flush: bool) -> 
     arithmetic = ARITHMETICS[dtype]
     for _ in range(3):
         seen = in_any_order(x, dtype, flush, rng)
-        known = bounds.total(bounds.exact(x, arithmetic), axis=0)
+        known = functions.total(bounds.exact(x, arithmetic), axis=0)
         assert_encloses(known, seen)
         assert_encloses_truth(known, seen, [mp.fsum(column) for column in numbers(x.T)])
-        assert_encloses(bounds.total(Bounded(value, error, arithmetic), axis=0), seen)
+        assert_encloses(functions.total(Bounded(value, error, arithmetic), axis=0), seen)
 
 
 @pytest.mark.parametrize("flush", [False, True], ids=["gradual", "flushed"])
@@ -266,17 +268,19 @@ def test_picking_rounds_nothing_and_is_enclosed(dtype: str) -> None:
     a, b = (axis.ravel() for axis in np.meshgrid(pool, pool))
     (va, ea), (vb, eb) = blurred(a, rng), blurred(b, rng)
     x, y = Bounded(va, ea, ARITHMETICS[dtype]), Bounded(vb, eb, ARITHMETICS[dtype])
-    assert_encloses(bounds.maximum(x, y), np.maximum(a, b), va, ea, vb, eb)
-    assert_encloses(bounds.minimum(x, y), np.minimum(a, b), va, ea, vb, eb)
-    assert_encloses(bounds.absolute(x), np.abs(a), va, ea)
-    assert_encloses(bounds.sign(x), np.sign(a), va, ea, a)
-    assert_encloses(bounds.choose(x, 1.0, 0.25, 0.25), np.where(a > 0, 1.0, 0.25), va, ea, a)
-    apart = bounds.maximum(Bounded(2.0, 0.25, DOUBLE), Bounded(1.0, 0.5, DOUBLE))
+    assert_encloses(functions.maximum(x, y), np.maximum(a, b), va, ea, vb, eb)
+    assert_encloses(functions.minimum(x, y), np.minimum(a, b), va, ea, vb, eb)
+    assert_encloses(functions.absolute(x), np.abs(a), va, ea)
+    assert_encloses(functions.sign(x), np.sign(a), va, ea, a)
+    assert_encloses(functions.choose(x, 1.0, 0.25, 0.25), np.where(a > 0, 1.0, 0.25), va, ea, a)
+    apart = functions.maximum(Bounded(2.0, 0.25, DOUBLE), Bounded(1.0, 0.5, DOUBLE))
     assert apart.error == 0.25
     grid = Bounded(va.reshape(-1, len(pool)), ea.reshape(-1, len(pool)), ARITHMETICS[dtype])
     top = a.reshape(-1, len(pool)).max(1, keepdims=True)
-    assert_encloses(bounds.largest(grid, axis=1), top)
-    known = bounds.maximum(bounds.exact(a, ARITHMETICS[dtype]), bounds.exact(b, ARITHMETICS[dtype]))
+    assert_encloses(functions.largest(grid, axis=1), top)
+    known = functions.maximum(
+        bounds.exact(a, ARITHMETICS[dtype]), bounds.exact(b, ARITHMETICS[dtype])
+    )
     assert not known.error.any()
 
 
@@ -287,7 +291,7 @@ def test_a_choice_of_pieces_is_enclosed_on_the_wrong_side_too(dtype: str) -> Non
     x = x[np.abs(x) < PRECISIONS[dtype].top / 4]
     value, error = blurred(x, rng)
     known = Bounded(value, error, ARITHMETICS[dtype])
-    result = bounds.select(known, known, 0.25 * known)
+    result = functions.select(known, known, 0.25 * known)
     seen = np.where(x > 0, x, native(operator.mul, dtype, False, np.array(0.25), x))
     assert_encloses(result, seen, value, error, x)
 
@@ -301,7 +305,7 @@ def test_an_average_is_enclosed_in_every_form_in_use(dtype: str, beta: float) ->
     share = Bounded(beta, 0.0, DOUBLE)
     arithmetic = ARITHMETICS[dtype]
     x, y = bounds.exact(old, arithmetic), bounds.exact(new, arithmetic)
-    result = bounds.mix(x, y, share, 1.0 - share)
+    result = functions.mix(x, y, share, 1.0 - share)
     b, rest = (representable(number, dtype) for number in (beta, 1 - beta))
 
     def run(operation: Callable[..., Any], *operands: Array) -> Array:
@@ -325,7 +329,7 @@ def test_factors_multiplied_in_one_by_one_are_enclosed(dtype: str) -> None:
     seen = x
     for factor in (2.0, 1 / 3, 1 / 7, 0.5):
         seen = native(operator.mul, dtype, False, seen, representable(np.array(factor), dtype))
-    assert_encloses(bounds.again(known * (2 / 42), 6), seen, x)
+    assert_encloses(functions.again(known * (2 / 42), 6), seen, x)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
@@ -351,14 +355,14 @@ def test_constants_among_themselves_keep_double_precision() -> None:
 def test_a_step_of_exactly_zero_rounds_nothing() -> None:
     arithmetic = ARITHMETICS["float32"]
     w = bounds.exact(np.array([0.1, 0.1]), arithmetic)
-    moved = bounds.move(w, bounds.exact(np.array([0.0, 0.5]), arithmetic))
+    moved = functions.move(w, bounds.exact(np.array([0.0, 0.5]), arithmetic))
     assert moved.error[0] == 0
     assert moved.error[1] > 0
 
 
 def test_what_may_be_below_zero_has_an_unknown_root() -> None:
     x = Bounded(np.array([1.0, 1.0, 0.0, -1.0]), np.array([0.5, 1.5, 0.0, 0.5]), DOUBLE)
-    assert np.isinf(bounds.not_negative(x).error).tolist() == [False, True, False, True]
+    assert np.isinf(functions.not_negative(x).error).tolist() == [False, True, False, True]
 
 
 @dtypes
@@ -373,20 +377,20 @@ def test_the_unknown_stays_unknown(dtype: str, error: float) -> None:
         *(operation(zero, lost) for operation in BINARY.values()),
         lost.reshape(1, 2) @ one.reshape(2, 1),
         lost.reshape(1, 2) @ zero.reshape(2, 1),
-        bounds.total(lost, axis=0),
-        bounds.sqrt(lost),
-        bounds.exp(lost),
-        bounds.log(lost),
-        bounds.power(lost, 2),
-        bounds.again(lost),
-        bounds.maximum(lost, lost),
-        bounds.largest(lost, axis=0),
-        bounds.any_of(one, lost),
-        bounds.not_negative(lost),
-        bounds.mix(lost, one, 0.5, 0.5),
-        bounds.sign(lost),
-        bounds.choose(lost, 1.0, 0.0, 0.0),
-        bounds.select(lost, one, zero),
+        functions.total(lost, axis=0),
+        functions.sqrt(lost),
+        functions.exp(lost),
+        functions.log(lost),
+        functions.power(lost, 2),
+        functions.again(lost),
+        functions.maximum(lost, lost),
+        functions.largest(lost, axis=0),
+        functions.any_of(one, lost),
+        functions.not_negative(lost),
+        functions.mix(lost, one, 0.5, 0.5),
+        functions.sign(lost),
+        functions.choose(lost, 1.0, 0.0, 0.0),
+        functions.select(lost, one, zero),
     ):
         assert not np.isfinite(result.error).any()
 
@@ -394,7 +398,7 @@ def test_the_unknown_stays_unknown(dtype: str, error: float) -> None:
 def test_unknown_numbers_are_not_taken_for_known_ones() -> None:
     x = Bounded(np.array([np.nan]), np.array([0.0]), ARITHMETICS["float32"])
     assert not np.isfinite((x + 1.0).error).any()
-    assert not np.isfinite(bounds.total(x, axis=0).error).any()
+    assert not np.isfinite(functions.total(x, axis=0).error).any()
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
@@ -404,32 +408,32 @@ def test_overflow_is_unknown(dtype: str) -> None:
     for beyond in (top + top, top * 2.0, top / 0.5, top.reshape(1, 1) @ np.full((1, 1), 2.0)):
         assert np.isinf(beyond.error).all()
     both = bounds.exact(np.array([top.value[0], -top.value[0], top.value[0]]), ARITHMETICS[dtype])
-    assert np.isinf(bounds.total(both, axis=0).error)  # two of them first, and it is infinite
+    assert np.isinf(functions.total(both, axis=0).error)  # two of them first, and it is infinite
 
 
 def test_plain_arrays_give_the_same_values() -> None:
     rng = np.random.default_rng(10)
     x = rng.uniform(0.1, 0.9, (3, 4))
     known = bounds.exact(x, DOUBLE)
-    functions: list[Callable[[Any], Any]] = [
+    every: list[Callable[[Any], Any]] = [
         *(bounded for bounded, _, _ in ELEMENTARY.values()),
-        bounds.sqrt,
-        bounds.absolute,
-        bounds.sign,
-        bounds.not_negative,
-        bounds.again,
-        lambda x: bounds.total(x, axis=1),
-        lambda x: bounds.largest(x, axis=1),
-        lambda x: bounds.maximum(x, 0.5),
-        lambda x: bounds.minimum(x, 0.5),
-        lambda x: bounds.choose(x - 0.5, 2.0, 3.0, 3.0),
-        lambda x: bounds.select(x - 0.5, x, 2.0 * x),
-        lambda x: bounds.mix(x, 2.0 * x, 0.25, 0.75),
-        lambda x: bounds.any_of(x + x, 2.0 * x),
-        lambda x: bounds.move(x, 0.5 * x),
+        functions.sqrt,
+        functions.absolute,
+        functions.sign,
+        functions.not_negative,
+        functions.again,
+        lambda x: functions.total(x, axis=1),
+        lambda x: functions.largest(x, axis=1),
+        lambda x: functions.maximum(x, 0.5),
+        lambda x: functions.minimum(x, 0.5),
+        lambda x: functions.choose(x - 0.5, 2.0, 3.0, 3.0),
+        lambda x: functions.select(x - 0.5, x, 2.0 * x),
+        lambda x: functions.mix(x, 2.0 * x, 0.25, 0.75),
+        lambda x: functions.any_of(x + x, 2.0 * x),
+        lambda x: functions.move(x, 0.5 * x),
         lambda x: 1.0 - x / (2.0 + x) * (1.0 / x),
     ]
-    for function in functions:
+    for function in every:
         assert np.array_equal(function(known).value, function(x))
 
 
@@ -464,6 +468,6 @@ def test_one_rounding_comes_near_its_bound(name: str, dtype: str) -> None:
 
 def test_numbers_are_spread_over_a_vector_with_their_errors() -> None:
     parts = [Bounded(2.0, 0.5, DOUBLE), Bounded(3.0, 0.25, DOUBLE)]
-    vector = bounds.spread(parts, np.array([1, 0, 1]))
+    vector = functions.spread(parts, np.array([1, 0, 1]))
     assert (vector.value.tolist(), vector.error.tolist()) == ([3, 2, 3], [0.25, 0.5, 0.25])
-    assert bounds.spread([2.0, 3.0], np.array([1, 0, 1])).tolist() == [3, 2, 3]
+    assert functions.spread([2.0, 3.0], np.array([1, 0, 1])).tolist() == [3, 2, 3]
