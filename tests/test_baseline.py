@@ -428,6 +428,12 @@ def test_what_others_cancel_to_has_no_digits() -> None:
     assert not near(found["gradient of kernel"], found["gradient of bias"])
 
 
+def test_what_a_nudge_moves_as_far_as_it_is_large_is_unsettled() -> None:
+    grown, moved = (Seen({"w by step": np.array([1.0, size])}) for size in (3e25, -8e24))
+    assert measures([grown, moved]) == {"w by step": "unsettled"}
+    assert near("unsettled", measures([grown])["w by step"])
+
+
 def test_what_was_computed_in_float32_has_its_digits() -> None:
     values = np.linspace(0.1, 1.0, 9)
     narrow = values.astype(np.float32).astype(np.float64)

@@ -21,7 +21,7 @@ from parity.trace import Trace
 from parity.upgrades.probe import Nudge, Seen
 
 DIGITS = 6  # at most
-UNSETTLED = "unsettled"  # rounding decides whether it is a number
+UNSETTLED = "unsettled"  # rounding decides what it is, or whether it is a number
 _NUDGES = (1, 2, 3)
 # Both of a finding's numbers may be off by a bound.
 _BOUNDS = 2
@@ -106,7 +106,10 @@ def _measured(arrays: Sequence[Array], largest: float) -> str:
         return UNSETTLED
     values = np.array([_measure(array) for array in arrays if array.shape == first.shape])
     unit = _unit_of(first)
-    texts = [rounded(v[0], _noise(v, first.size, largest, unit)) for v in values.T]
+    noise = [_noise(v, first.size, largest, unit) for v in values.T]
+    if largest and noise[0] >= largest:  # no digit of the largest is known
+        return UNSETTLED
+    texts = [rounded(value, above) for value, above in zip(values[0], noise, strict=True)]
     lost = int(np.count_nonzero(~np.isfinite(first)))
     return " ".join([*texts, str(lost)] if lost else texts)
 

@@ -91,6 +91,7 @@ def _optimizers() -> Iterator[Probed]:
             name=path,
             kind="optimizer",
             arguments=arguments,
+            given={"lr": 0.1} if main else {},  # with its own, L-BFGS runs away
             settings=(main, *modes, *rest),
             values=known_values("optimizer", arguments),
             alone=(main, *modes),
