@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Iterable
+from difflib import get_close_matches
 from pathlib import Path
 
 from parity.case import Case, CaseError
@@ -39,6 +41,16 @@ def seed_of(value: str | int | None) -> int:
         return 0 if value is None else int(value)
     except ValueError:
         raise ValueError(f"seed: expected a whole number or random, got {value!r}") from None
+
+
+def one_of(what: str, value: str, choices: Iterable[str]) -> str:
+    """Return a value that is one of some choices. Raises ValueError, with the likeliest of them."""
+    names = list(choices)
+    if value in names:
+        return value
+    like = get_close_matches(value, names, n=1)
+    hint = f"; did you mean {like[0]}?" if like else ""
+    raise ValueError(f"{what}: expected one of {', '.join(names)}, got {value!r}{hint}")
 
 
 def writable(path: Path) -> Path:

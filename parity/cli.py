@@ -30,13 +30,12 @@ def main(words: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="parity", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, (module, what) in COMMANDS.items():
-        command = commands.add_parser(name, help=what, description=what)
-        import_module(module).add_options(command)
+        import_module(module).add_options(commands.add_parser(name, help=what, description=what))
     options = parser.parse_args(words)
     try:
         status: int = import_module(COMMANDS[options.command][0]).main(options)
-    except ValueError as error:
-        parser.error(str(error))
+    except (ValueError, OSError) as error:  # a disk that is full, a file that is not to be had
+        commands.choices[options.command].error(str(error))
     except KeyboardInterrupt:
         parser.exit(INTERRUPTED, "interrupted; what was finished is kept\n")
     return status

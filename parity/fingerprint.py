@@ -85,13 +85,16 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Print the fingerprints; return 1 where one could not be verified. Raises ValueError."""
+    from parity.asked import writable
     from parity.rows import PROMPT
     from parity.semantics import page, printed
     from parity.session import Session
 
+    for path in filter(None, (options.json, options.write)):
+        writable(path)
+    names = _optimizers(options.optimizers)
     session = Session(lanes=options.lanes, folder=Path.cwd())
     lanes = [lane for lane in session.lanes if options.lanes or lane.pace >= PROMPT]
-    names = _optimizers(options.optimizers)
     found = []
     try:
         for name in names:
@@ -124,15 +127,13 @@ class Runs:
 
 
 def _optimizers(words: str | None) -> list[str]:
+    from parity.asked import one_of
     from parity.case import OPTIMIZERS
 
     if words is None:
         return list(OPTIMIZERS)
     names = [word.strip() for word in words.split(",") if word.strip()]
-    for name in names or [words]:
-        if name not in OPTIMIZERS:
-            raise ValueError(f"expected optimizers among {', '.join(OPTIMIZERS)}, got {name!r}")
-    return names
+    return [one_of("optimizer", name, OPTIMIZERS) for name in names or [words]]
 
 
 def _runs(harness: Harness, lane: Lane, optimizer: str) -> Runs:

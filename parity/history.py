@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from parity.cache import cache
 from parity.records import COUNTS
 from parity.summary import times
 
@@ -69,12 +70,11 @@ class Changed:
 
 
 def location() -> Path | None:
-    """Return the history's file: PARITY_HISTORY (empty: none), or one in the user's cache."""
+    """Return the history's file: PARITY_HISTORY (empty: none), or one in the cache."""
     asked = os.environ.get("PARITY_HISTORY")
     if asked is not None:
         return Path(asked) if asked else None
-    caches = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(caches) / "parity" / "history.sqlite"
+    return cache() / "history.sqlite"
 
 
 def append(results: Results, path: Path | None = None) -> str | None:

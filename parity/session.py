@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from parity import records
 from parity import report as pages
-from parity.asked import positive, read_case, seed_of, whole, writable
+from parity.asked import one_of, positive, read_case, seed_of, whole, writable
 from parity.case import Case, Optimizer
 from parity.datasets import REAL, real_case
 from parity.known import CLAIMS, in_force
@@ -55,9 +55,7 @@ class Session:
         gate: Gate | None = None,
     ) -> None:
         # Lanes last: a lane's file is asked in a process of its own, which may import a framework.
-        if profile not in PROFILES:
-            raise ValueError(f"profile: expected one of {', '.join(PROFILES)}, got {profile!r}")
-        self.profile_name = profile
+        self.profile_name = one_of("profile", profile, PROFILES)
         self.profile: Profile = PROFILES[profile]
         self.cases = None if cases is None else whole(cases)
         self.timeout = positive("timeout", "seconds", timeout)

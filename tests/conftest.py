@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import pytest
+import os
 
 
-@pytest.fixture(autouse=True)
-def no_history(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Runs of tests are none that anybody asks the history for."""
-    monkeypatch.setenv("PARITY_HISTORY", "")
+def pytest_configure() -> None:
+    """Runs of tests are none that anybody asks the history for; fixtures of modules run some."""
+    os.environ["PARITY_HISTORY"] = ""

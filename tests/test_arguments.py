@@ -17,11 +17,12 @@ import pytest
 from parity.arguments import add_options, audit, problem
 from parity.arguments.audit import run
 from parity.arguments.claim import Known, both, stale, unknown
-from parity.arguments.framework import FRAMEWORKS, AuditError, Source
+from parity.arguments.framework import FRAMEWORKS, Source
 from parity.arguments.outcome import Channel, Effect, Outcome, Trial
 from parity.arguments.page import markdown
 from parity.arguments.printing import lines
 from parity.arguments.record import Record
+from parity.arguments.run import audit_with_progress
 from parity.arguments.target import Call, Run, Target
 from parity.arguments.trials import trials
 from parity.arguments.values import FALSY, VALUES, neutral, values_for
@@ -383,8 +384,9 @@ def test_a_class_is_audited_alone() -> None:
 
 
 def test_a_framework_that_nobody_knows_is_an_error() -> None:
-    with pytest.raises(AuditError, match="expected some of keras, tf_keras, optax, torch, got jx"):
-        run(["jx"], Record())
+    options = argparse.Namespace(frameworks="jx", report=None)
+    with pytest.raises(ValueError, match="expected one of keras, tf_keras, optax, torch, got 'jx'"):
+        audit_with_progress(options)
 
 
 def test_the_options_name_frameworks_classes_and_the_file() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
 
@@ -60,8 +61,13 @@ def test_the_usual_value_is_the_most_frequent() -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["fingerprint", "--optimizers=adan"], "expected optimizers among sgd, "),
-        (["fingerprint", "--lanes=pytorch"], "expected one of torch, "),
+        (["fingerprint", "--optimizers=adan"], "optimizer: expected one of sgd, "),
+        (["fingerprint", "--lanes=pytorch"], "lanes: expected one of torch, "),
+        (["fingerprint", "--json=gone/found.json"], "gone/found.json: no folder gone"),
+        (["fingerprint", "--write=."], ".: is a folder"),
+        (["articles", "--write=gone/page.md"], "gone/page.md: no folder gone"),
+        (["audit", "--report=gone/page.md"], "gone/page.md: no folder gone"),
+        (["audit", "--frameworks=optaxx"], "got 'optaxx'; did you mean optax?"),
         (["fingerprints"], "invalid choice: 'fingerprints'"),
     ],
 )
@@ -76,4 +82,20 @@ def test_a_wrong_word_is_refused_with_a_sentence(
     with pytest.raises(SystemExit) as stopped:
         main(words)
     assert stopped.value.code == 2
-    assert message in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.startswith("usage: parity")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_full_disk_is_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(options: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device", "found.json")
+
+    monkeypatch.setattr("parity.fingerprint.main", full)
+    with pytest.raises(SystemExit) as stopped:
+        main(["fingerprint"])
+    assert stopped.value.code == 2
+    assert "No space left on device: 'found.json'" in capsys.readouterr().err

@@ -129,8 +129,11 @@ def test_no_history_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
 
 def test_the_file_is_where_it_is_asked_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("PARITY_HISTORY", raising=False)
+    monkeypatch.delenv("PARITY_CACHE", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert location() == tmp_path / "parity" / "history.sqlite"
+    monkeypatch.setenv("PARITY_CACHE", str(tmp_path / "cache"))
+    assert location() == tmp_path / "cache" / "history.sqlite"
     monkeypatch.setenv("PARITY_HISTORY", str(tmp_path / "mine"))
     assert location() == tmp_path / "mine"
     monkeypatch.setenv("PARITY_HISTORY", "")

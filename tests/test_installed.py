@@ -47,11 +47,17 @@ def test_a_selection_names_lanes(selection: str, names: list[str]) -> None:
 
 @pytest.mark.parametrize("selection", ["pytorch", "torch,pytorch", "jax:*"])
 def test_an_unknown_name_is_answered_with_the_choices(selection: str) -> None:
-    choices = "torch, torch:foreach, torch:fused, keras@jax, keras@torch:fit"
+    choices = "torch, torch:foreach, torch:fused, keras@jax, keras@torch:fit, keras"
     unknown = selection.rpartition(",")[2]
     with pytest.raises(ValueError, match="expected one of") as failure:
         installed.load_lanes(selection)
-    assert str(failure.value) == f"expected one of {choices}, got {unknown!r}"
+    told = f"lanes: expected one of {choices}, got {unknown!r}"
+    assert str(failure.value).partition(";")[0] == told
+
+
+def test_a_name_that_is_nearly_one_is_answered_with_it() -> None:
+    with pytest.raises(ValueError, match=r"got 'torhc'; did you mean torch\?$"):
+        installed.load_lanes("torhc")
 
 
 def test_an_empty_selection_is_answered_with_the_choices() -> None:
@@ -83,7 +89,7 @@ def test_an_entry_point_is_asked_for_its_lanes(monkeypatch: pytest.MonkeyPatch) 
     )
     monkeypatch.setenv("PYTHONPATH", str(FAULTY))
     assert [lane.name for lane in installed.load_lanes("outside")] == ["mine", "mine:slow"]
-    with pytest.raises(ValueError, match=r"keras@torch:fit, outside, got 'inside'"):
+    with pytest.raises(ValueError, match=r"keras@torch:fit, outside, keras, got 'inside'"):
         installed.load_lanes("inside")
 
 

@@ -377,8 +377,11 @@ def nothing_starts(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("word", "message"),
     [
-        ("--parity-lanes=pytorch", r"expected one of torch, .*, numpy32, .*, got 'pytorch'"),
-        ("--parity-lanes=,", r"expected one of torch, .*, numpy32, .*, got ','"),
+        (
+            "--parity-lanes=pytorch",
+            r"lanes: expected one of torch, .*, got 'pytorch'; did you mean torch\?",
+        ),
+        ("--parity-lanes=,", r"lanes: expected one of torch, .*, numpy32, .*, got ','"),
         ("--parity-lanes=mine.py", r"mine\.py: no such file"),
         ("--parity-profile=fast", r"profile: expected one of quick, standard, deep, got 'fast'"),
         ("--parity-cases=0", r"cases: expected a whole number above 0, got '0'"),

@@ -14,13 +14,17 @@ from parity.arguments.known import KNOWN
 from parity.arguments.page import markdown
 from parity.arguments.printing import show
 from parity.arguments.record import Record
+from parity.asked import one_of, writable
 from parity.lanes.installed import missing
 
 
 def audit_with_progress(options: argparse.Namespace) -> int:
     """Audit what the options ask for and print it; return the exit status."""
     console = Console()
-    names = [part.strip() for part in options.frameworks.split(",") if part.strip()]
+    words = [part.strip() for part in options.frameworks.split(",") if part.strip()]
+    names = [one_of("framework", word, FRAMEWORKS) for word in words]
+    if options.report is not None:
+        writable(options.report)
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -49,8 +53,7 @@ def audit_with_progress(options: argparse.Namespace) -> int:
     untrue = [] if options.classes else stale(outcomes, KNOWN)
     news = unknown(outcomes, KNOWN)
     show(console, outcomes, untrue)
-    if options.report:
-        options.report.parent.mkdir(parents=True, exist_ok=True)
+    if options.report is not None:
         options.report.write_text(markdown(outcomes), encoding="utf-8")
     console.print(f"{len(news)} ignored that parity/arguments/known does not name")
     return 1 if news or untrue else 0

@@ -13,6 +13,7 @@ from parity.articles.lane import NEEDS, answers
 from parity.articles.page import Rows, found, page
 from parity.articles.study import Answer, System
 from parity.articles.systems import SYSTEMS
+from parity.asked import writable
 
 
 def run(progress: Callable[[System], None] = lambda system: None) -> Rows:
@@ -31,6 +32,8 @@ def run(progress: Callable[[System], None] = lambda system: None) -> Rows:
 
 def run_with_progress(options: argparse.Namespace) -> int:
     """Run all systems, print what was found, and write the page; return the exit status."""
+    if options.write is not None:
+        writable(options.write)
     console = Console(soft_wrap=True)
     columns = (
         TextColumn("{task.description}"),
@@ -45,7 +48,6 @@ def run_with_progress(options: argparse.Namespace) -> int:
         told = found(answer).replace("<br>", "; ").replace("**", "")
         console.print(f"{system.lane} {system.name}: {told}", markup=False, highlight=False)
     if options.write is not None:
-        options.write.parent.mkdir(parents=True, exist_ok=True)
         options.write.write_text(page(rows), encoding="utf-8")
     for system, answer in rows:
         if answer.kinds != system.found:

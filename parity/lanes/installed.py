@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from parity.asked import one_of
 from parity.lanes import Lane
 from parity.lanes.catalog import LANES
 from parity.lanes.device import lacking
@@ -64,7 +65,7 @@ def load_lanes(selection: str) -> list[Lane]:
     parts = [part.strip() for part in selection.split(",")]
     found = [lane for part in parts if part for lane in _resolved(part)]
     if not found:
-        raise ValueError(f"expected one of {_choices()}, got {selection!r}")
+        one_of("lanes", selection, _choices())
     return list({lane.name: lane for lane in found}.values())
 
 
@@ -79,7 +80,7 @@ def _resolved(part: str) -> Iterable[Lane]:
         or [lane for entry in entries if entry.name == part for lane in _described(entry.value)]
     )
     if not lanes:
-        raise ValueError(f"expected one of {_choices()}, got {part!r}")
+        one_of("lanes", part, _choices())
     return lanes
 
 
@@ -110,9 +111,10 @@ def _frozen(value: Any) -> Any:
     return value
 
 
-def _choices() -> str:
+def _choices() -> list[str]:
     entries = importlib.metadata.entry_points(group=GROUP)
-    return ", ".join([*(lane.name for lane in LANES), *(entry.name for entry in entries)])
+    names = [*(lane.name for lane in LANES), *(entry.name for entry in entries)]
+    return list(dict.fromkeys([*names, *map(_framework, LANES)]))
 
 
 def _framework(lane: Lane) -> str:

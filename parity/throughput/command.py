@@ -9,7 +9,7 @@ from dataclasses import asdict
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from parity.asked import positive, writable
+from parity.asked import one_of, positive, writable
 from parity.case import OPTIMIZERS, Case
 from parity.lanes import Lane
 from parity.lanes.catalog import LANES
@@ -28,9 +28,7 @@ def bench(options: argparse.Namespace) -> int:
     threshold = 1 + positive("threshold", "percent", options.threshold) / 100
     repeats = _repeats(options.repeats)
     for name, choices in (("problem", PROBLEMS), ("size", SIZES), ("optimizer", OPTIMIZERS)):
-        asked = getattr(options, name)
-        if asked not in choices:
-            raise ValueError(f"{name}: expected one of {', '.join(choices)}, got {asked!r}")
+        one_of(name, getattr(options, name), choices)
     if options.json is not None:
         writable(options.json)
     a, b = (side(word, options.lane) for word in (options.a, options.b))

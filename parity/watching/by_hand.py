@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from parity.asked import one_of
 from parity.bounds import Array
 from parity.case import OPTIMIZERS, Layer, Loss
 from parity.watching.recording import Header, Parameter, Recording, Step, places
@@ -24,9 +25,7 @@ class Promise:
 
 def promise(name: str, **arguments: float | bool) -> Promise:
     """Return what a loop promises: `promise("sgd", lr=0.1)`. Raises ValueError."""
-    if name not in OPTIMIZERS:
-        raise ValueError(f"expected one of {', '.join(OPTIMIZERS)}, got {name!r}")
-    known = ("lr", *OPTIMIZERS[name])
+    known = ("lr", *OPTIMIZERS[one_of("optimizer", name, OPTIMIZERS)])
     for argument in arguments:
         if argument not in known:
             raise ValueError(f"{name}: expected arguments of {', '.join(known)}, got {argument!r}")

@@ -44,13 +44,6 @@ requestAnimationFrame(() => requestAnimationFrame(() => done(performance.now() -
 Opened = Callable[..., Any]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _no_history() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PARITY_HISTORY", "")
-        yield
-
-
 @pytest.fixture(scope="module")
 def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     with chromium.started(tmp_path_factory.mktemp("profile")) as started:
