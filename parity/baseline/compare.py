@@ -8,6 +8,7 @@ same and the scores are within what rounding moves them by.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from parity.baseline.content import FAILED, IGNORED, REFUSED, SKIPPED, Finding, Offer, Row, Tried
 from parity.baseline.numbers import near, near_scores
@@ -94,19 +95,21 @@ def _judged(lane: str, name: str, old: Row, new: Row) -> Iterator[Change]:
         sides = ("not judged" if "abstain" in row.verdicts else "judged" for row in (old, new))
         yield Change(kind, lane, name, "evidence", *sides)
     if old.cases != new.cases:
-        pairs = [(_worst(old), _worst(new))]
+        worst = (_worst(old), _worst(new))
         # Of other cases, only whether there is a finding is the same question.
-        pairs = [pair for pair in pairs if (pair[0] is None) != (pair[1] is None)]
+        pairs = {"": worst} if (worst[0] is None) != (worst[1] is None) else {}
     else:
         digests = sorted({*old.findings, *new.findings})
-        pairs = [(old.findings.get(digest), new.findings.get(digest)) for digest in digests]
+        pairs = {one: (old.findings.get(one), new.findings.get(one)) for one in digests}
     found: dict[Kind, list[tuple[Finding | None, Finding | None]]] = {}
-    for pair in pairs:
-        kind_of = _kind(*pair, losses=near(old.losses, new.losses))
+    for digest, pair in pairs.items():
+        # The losses are those of one case, which may be another one on the two sides.
+        own = old.traced == new.traced == digest
+        kind_of = _kind(*pair, losses=not own or near(old.losses, new.losses))
         if kind_of is not None:
             found.setdefault(kind_of, []).append(pair)
-    for kind, pairs in found.items():
-        yield _parted(kind, lane, name, (old, new), pairs)
+    for kind, parted in found.items():
+        yield _parted(kind, lane, name, (old, new), parted)
 
 
 def _kind(old: Finding | None, new: Finding | None, *, losses: bool) -> Kind | None:
@@ -166,15 +169,17 @@ def _calls(framework: str, name: str, old: Offer, new: Offer) -> Iterator[Change
         for key in sorted(set(old.calls) & set(new.calls))
         if (change := _call(framework, name, key, old, new)) is not None
     }
-    base = changes.get("()")
-    alike = [k for k, c in changes.items() if base and k != "()" and c.kind is base.kind]
+    bases = {key: _base(old, key) for key in changes}
+    alike = [
+        base
+        for key, base in bases.items()
+        if key != base and base in changes and changes[key].kind is changes[base].kind
+    ]
     for key, change in changes.items():
-        if key in alike:
-            continue
-        why = f"and {len(alike)} calls with an argument" if key == "()" and alike else change.why
-        yield Change(
-            change.kind, change.where, change.subject, change.what, change.old, change.new, why
-        )
+        if key == bases[key] and key in alike:
+            yield replace(change, why=f"and {alike.count(key)} calls with an argument")
+        elif bases[key] not in alike or change.kind is not changes[bases[key]].kind:
+            yield change
 
 
 def _call(framework: str, name: str, key: str, old: Offer, new: Offer) -> Change | None:
@@ -182,8 +187,8 @@ def _call(framework: str, name: str, key: str, old: Offer, new: Offer) -> Change
     if one.effect != other.effect:
         kind = Kind.ARGUMENT
         if REFUSED in (one.effect, other.effect):
-            kind = Kind.ERROR if key == "()" else kind
-        elif _near_numbers(_numbers(one, old), _numbers(other, new)) is None:
+            kind = Kind.ERROR if key == _base(old, key) else kind
+        elif _near_numbers(_numbers(key, old), _numbers(key, new)) is None:
             kind = Kind.ROUNDING
         return Change(kind, framework, subject, "", _effect(one), _effect(other))
     if one.effect == REFUSED:
@@ -200,8 +205,15 @@ def _call(framework: str, name: str, key: str, old: Offer, new: Offer) -> Change
     return None
 
 
-def _numbers(tried: Tried, offer: Offer) -> Mapping[str, str]:
-    base = offer.calls.get("()")
+def _base(offer: Offer, key: str) -> str:
+    """Return the key of the call without arguments, in the same setting where there are several."""
+    bases = [base for base in offer.calls if base.startswith("()")]
+    same = (base for base in bases if key.endswith(base[1:]))
+    return next(same, bases[0] if bases else "")
+
+
+def _numbers(key: str, offer: Offer) -> Mapping[str, str]:
+    tried, base = offer.calls[key], offer.calls.get(_base(offer, key))
     return base.numbers if tried.effect == IGNORED and base is not None else tried.numbers
 
 

@@ -8,6 +8,7 @@ drawn otherwise, is judged as in any run.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -88,7 +89,7 @@ class Gate:
         return f"{told}: not among what fails in [tool.parity]" if kinds else None
 
     def judged(self, asked: Asked, versions: Mapping[str, str], seen: Seen) -> Judged:
-        """Return what changed, save what is to be saved, and say so. Raises BaselineError."""
+        """Return what changed, save what is to be saved, and say so."""
         now = Baseline(asked, versions, gather.machine(), seen.lanes, seen.frameworks)
         found, notes = list[Change](), list[str]()
         fails = False
@@ -112,20 +113,28 @@ class Gate:
     def _save(
         self, place: Place, now: Baseline, seen: Seen
     ) -> tuple[list[Change], list[str], bool]:
-        """Write the baseline, unless the one that is there says the same but for rounding."""
+        """Write the baseline, unless the one that is there says the same but for rounding.
+
+        Where it cannot be written, the changes are told all the same, and the run fails.
+        """
         failing = sum(row.outcome == FAILED for row in now.rows.values())
         also = f"; {failing} checks fail, and are part of it" if failing else ""
-        if not place.path.exists():
-            save(now, place.path)
-            return [], [f"baseline {place.name}: saved, {place.shown}{also}"], False
-        old = load(place.path, place.shown)
-        found, words = changes(old, now, seen)
-        merged = settled(old, now, seen)
-        if replace(merged, machine=old.machine) == old:
-            return found, [*words, f"baseline {place.name}: unchanged, {place.shown}"], False
-        save(merged, place.path)
-        told = f"baseline {place.name}: written anew, {place.shown}{also}; this run fails once"
-        return found, [*words, told], True
+        found, words, merged = list[Change](), list[str](), now
+        anew = place.path.exists()
+        try:
+            if anew:
+                old = load(place.path, place.shown)
+                found, words = changes(old, now, seen)
+                merged = settled(old, now, seen)
+                if replace(merged, machine=old.machine) == old:
+                    told = f"baseline {place.name}: unchanged, {place.shown}"
+                    return found, [*words, told], False
+            save(merged, place.path, place.shown)
+        except BaselineError as error:
+            return found, [*words, str(error)], True
+        told = f"written anew, {place.shown}{also}; this run fails once"
+        told = told if anew else f"saved, {place.shown}{also}"
+        return found, [*words, f"baseline {place.name}: {told}"], anew
 
 
 def gate(
@@ -145,6 +154,7 @@ def gate(
         compared = (place, known)
     if save is not None:
         saved = _place(settings, folder, save)
+        _check_folder(saved)
         if saved.path.exists():
             written = load(saved.path, saved.shown)
             known = known or written
@@ -275,6 +285,15 @@ def _place(settings: config.Settings, folder: Path, name: str) -> Place:
         raise BaselineError(f"baseline: expected a name or the path of a file, got {name!r}")
     shown = settings.baselines / f"{name}{SUFFIX}"
     return Place(name, settings.root / shown, str(shown))
+
+
+def _check_folder(place: Place) -> None:
+    """Refuse a folder in which no file can be made, before anything runs."""
+    folder = next(parent for parent in place.path.parents if os.path.exists(parent))
+    if not folder.is_dir():
+        raise BaselineError(f"{place.shown}: {folder.name} is no folder")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise BaselineError(f"{place.shown}: nothing can be written to the folder {folder.name}")
 
 
 def _absent(settings: config.Settings, place: Place) -> str:

@@ -45,6 +45,6 @@ def _finding(framework: str, news: Sequence[Outcome], gone: Sequence[Known]) -> 
         trial = outcome.trial
         said = "nothing is said" if outcome.silent else f"{outcome.channel}: {outcome.said}"
         call = f"{trial.target}({trial.argument}={trial.value})"
-        lines.append(f"  {call} trains as without it; {said} ({outcome.versions})")
+        lines.append(f"  {call} trains as without it; {said}")
     lines += [f"  no longer true: {row.name}: {row.why}" for row in gone]
     return "\n".join([*lines, f"  again:  parity audit --frameworks={framework}"])
