@@ -238,11 +238,11 @@ def test_an_index_that_answers_nonsense_is_not_taken_for_an_empty_one(
         releases("sample")
 
 
-def test_between_has_the_end_and_not_the_start() -> None:
+def test_between_has_both_ends() -> None:
     found = [Release(version, None, None, None) for version in ("1.0", "1.1", "1.2", "1.3")]
-    assert [release.version for release in between(found, "1.0", "1.2")] == ["1.1", "1.2"]
+    assert [release.version for release in between(found, "1.1", "1.2")] == ["1.1", "1.2"]
     # Versions are compared as versions.
-    assert [release.version for release in between(found, "1.2.0", "1.3")] == ["1.3"]
+    assert [release.version for release in between(found, "1.2.0", "1.3")] == ["1.2", "1.3"]
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Final
 
 from parity.cache import cache
 from parity.lanes import Lane
@@ -31,17 +33,21 @@ from parity.upgrades.releases import Release
 Tell = Callable[[str], None]
 Observed = Result | list[Seen]  # of a case, or of a probe: its run, and its further runs
 
+# Of a process that hung or crashed: it may have been the machine, and goes another time.
+_LOST: Final = re.compile(r"(^|: )(hung|crashed|import: while importing [^:]+): ")
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What one release does: of each finding whether it is as before, or why it cannot be asked.
 
-    `changes` tell of each finding that parts what it does otherwise than the first release.
+    `changes` tell of each finding that parts what it does otherwise than the release `first`.
     """
 
     parts: tuple[bool, ...] = ()
     changes: tuple[Change | None, ...] = ()
     lack: str = ""
+    first: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +70,8 @@ class Verdict:
 class Search:
     """A bisection of some findings over the releases of one package, the first and last included.
 
-    `beside` are the requirements that go with every release.
+    `beside` are the requirements that go with every release. `implied` are the ends, old and new,
+    that nobody named: past releases that cannot be asked they walk inwards, and `said` tells so.
     """
 
     package: str
@@ -73,24 +80,39 @@ class Search:
     memory: Memory
     beside: Sequence[str] = ()
     tell: Tell = lambda _: None
+    implied: tuple[bool, bool] = (False, False)
+    said: list[str] = field(default_factory=list)
     _answers: dict[str, Answer] = field(default_factory=dict)
     _first: list[Observed] | None = None
 
     def run(self) -> Iterator[Verdict]:
-        """Yield each finding's verdict. Raises BuildError where the first release fails."""
-        first = self._ask(0)
-        if first.lack:
-            raise BuildError(f"{self.package} {self.releases[0].version}: {first.lack}")
+        """Yield each finding's verdict. Raises BuildError where an end fails."""
+        self._settle(0)
+        self._settle(-1)
         for number, finding in enumerate(self.findings):
             yield self._verdict(number, finding)
+
+    def _settle(self, end: int) -> None:
+        """Make sure that an end can be asked, 0 or -1: an implied one walks inwards until it can.
+
+        Raises BuildError.
+        """
+        gone = dict[str, str]()
+        while lack := self._ask(end).lack:
+            if not self.implied[end] or len(self.releases) == 2:
+                raise BuildError(f"{self.package} {self._version(end)}: {lack}")
+            gone[self._version(end)] = lack
+            self.releases = self.releases[:-1] if end else self.releases[1:]
+        if gone:
+            *others, last = gone
+            span = f"{others[0]} to {last}" if others else last
+            self.said.append(f"{self.package} {span} cannot be an end: {gone[last]}")
 
     def _verdict(self, number: int, finding: Finding) -> Verdict:
         """Search for the place between a release that is as before and one that is not."""
         low, high = 0, len(self.releases) - 1
         asked, lacks = 2, dict[str, str]()
         end = self._ask(high)
-        if end.lack:
-            raise BuildError(f"{self.package} {self.releases[high].version}: {end.lack}")
         if not end.parts[number]:
             version = self.releases[high].version
             return Verdict(finding, version, None, None, lacks, asked)
@@ -126,7 +148,7 @@ class Search:
         if release.yanked is not None:
             return Answer(lack=f"yanked: {release.yanked or 'no reason given'}")
         known = self.memory.get(release.version)
-        if known is not None:
+        if known is not None and (known.lack or known.first == self._version(0)):
             return known
         self.tell(f"{self.package} {release.version}")
         try:
@@ -137,12 +159,15 @@ class Search:
         except BuildError as error:
             return Answer(lack=str(error))  # another time the index may answer
         except ProbeError as error:
-            answer = Answer(lack=str(error))
+            answer, errors = Answer(lack=str(error)), [str(error)]
         else:
             triples = zip(self.findings, self._first, seen, strict=True)
             changes = tuple(_apart(*triple) for triple in triples)
-            answer = Answer(tuple(change is not None for change in changes), changes)
-        self.memory.keep(release.version, answer)
+            parts = tuple(change is not None for change in changes)
+            answer = Answer(parts, changes, first=self._version(0))
+            errors = [error for one in (*self._first, *seen) for error in _errors(one)]
+        if not any(map(_LOST.search, errors)):
+            self.memory.keep(release.version, answer)
         return answer
 
     def _observed(self, release: Release) -> list[Observed]:
@@ -178,6 +203,13 @@ def _seen(
         harness.workers.close()
 
 
+def _errors(observed: Observed) -> list[str]:
+    """Return why there is nothing to compare of some runs, empty texts where there is."""
+    if isinstance(observed, Result):
+        return [observed.verdict.reason]
+    return [seen.error for seen in observed]
+
+
 def _apart(finding: Finding, first: Observed, other: Observed) -> Change | None:
     if isinstance(first, Result) and isinstance(other, Result):
         return parted(_lane(finding.where), first, other)
@@ -207,7 +239,8 @@ class Memory:
                 with suppress(ValueError, KeyError, TypeError, AttributeError):
                     record = json.loads(line)
                     changes = [c and Change.from_dict(c) for c in record["changes"]]
-                    answer = Answer(tuple(record["parts"]), tuple(changes), record["lack"])
+                    told = (tuple(record["parts"]), tuple(changes), record["lack"])
+                    answer = Answer(*told, record["first"])
                     self._known[record["version"]] = answer
 
     def get(self, version: str) -> Answer | None:
@@ -219,9 +252,10 @@ class Memory:
         self._known[version] = answer
         changes = [change and change.to_dict() for change in answer.changes]
         record = {"version": version, "parts": answer.parts, "changes": changes}
+        record |= {"lack": answer.lack, "first": answer.first}
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with self.path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps({**record, "lack": answer.lack}) + "\n")
+                file.write(json.dumps(record) + "\n")
         except OSError as error:
             raise BuildError(f"{self.path}: {error.strerror}") from error

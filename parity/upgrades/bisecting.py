@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion, Version
 from rich.console import Console
 from rich.markup import escape
 
+from parity.asked import one_of
 from parity.case import OPTIMIZERS, Case, CaseError
 from parity.generation import generated
 from parity.lanes.catalog import LANES
@@ -20,23 +24,27 @@ from parity.strategies import PROBLEMS
 from parity.upgrades.bisect import Memory, Search, Verdict
 from parity.upgrades.environment import INSTALLED, build, changelog, version
 from parity.upgrades.findings import Finding
+from parity.upgrades.interpreter import describe
+from parity.upgrades.probing import FRAMEWORKS
 from parity.upgrades.releases import Release, between, releases
 
 _CHECK = PROFILES["quick"]
+_LANES = {lane.name: lane for lane in LANES}
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of `parity bisect`."""
     parser.epilog = (
-        "exit status: 0 a release was found for each finding; 1 the ends do not part; "
-        "2 it cannot be told"
+        "exit status: 0 a release was found for each --case and for some case of each --check; "
+        "1 the ends do not part in one of them; 2 it cannot be told"
     )
     parser.add_argument(
         "packages",
         nargs="+",
         metavar="PACKAGE",
-        help="the package, whose ends the finding names; or both ends, as in keras==3.9.2 "
-        "keras==3.15.1; what else is named goes with every release",
+        help="the package, whose ends the findings name; or both ends, as in keras==3.9.2 "
+        "keras==3.15.1; else the oldest release that runs, and what is installed or the newest; "
+        "what else is named goes with every release",
     )
     parser.add_argument(
         "--case",
@@ -62,32 +70,44 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Search the releases; return the exit status. Raises ValueError, BuildError among them."""
-    findings = [_read(path, options.lane) for path in options.case]
-    findings += [one for check in options.check for one in _drawn(check, options.seed)]
+    asked = [[_read(path, options.lane)] for path in options.case]
+    asked += [_drawn(check, options.seed) for check in options.check]
+    findings = [one for mine in asked for one in mine]
     if not findings:
         raise ValueError("expected --case FILE or --check OPTIMIZER/LANE")
-    package, ends, beside = _ends(options.packages, findings)
+    package, typed, others = _named(options.packages)
+    beside = _beside(package, others, findings)
     found = releases(package, prereleases=options.pre)
-    chosen = _between(package, found, *ends)
+    chosen, implied = _chosen(package, typed, findings, found)
     console = Console()
-    question = [package, *beside, chosen[0].version, *(one.to_json() for one in findings)]
+    memory = Memory(_question(package, chosen[0].version, beside, findings))
     with console.status(package) as status:
 
         def tell(what: str) -> None:
             status.update(escape(what))
 
-        search = Search(package, chosen, findings, Memory(question), beside, tell)
+        search = Search(package, chosen, findings, memory, beside, tell, implied)
         verdicts = list(search.run())
-    for one, count in distinct(verdicts):
-        more = f" (and {count - 1} more cases)" if count > 1 else ""
-        console.print(escape(_told(package, one, chosen) + more), soft_wrap=True, highlight=False)
+    for line in search.said:
+        console.print(escape(line), soft_wrap=True, highlight=False)
+    come = iter(verdicts)
+    located = [_print(console, search, list(islice(come, len(mine)))) for mine in asked]
     firsts = {one.first for one in verdicts if one.first is not None}
     for first in sorted(firsts):
         place = build([f"{package}=={first}", *beside], prereleases=True)
         link = changelog(place, package)
         if link:
             console.print(f"changelog of {package}: {link}")
-    return 0 if firsts else 1
+    return 0 if all(located) else 1
+
+
+def _print(console: Console, search: Search, verdicts: Sequence[Verdict]) -> bool:
+    """Print what came of a --case or a --check; return whether a release was found for it."""
+    for one, count in distinct(verdicts):
+        more = f" (and {count - 1} more cases)" if count > 1 else ""
+        told = _told(search.package, one, search.releases) + more
+        console.print(escape(told), soft_wrap=True, highlight=False)
+    return any(one.first is not None for one in verdicts)
 
 
 def distinct(verdicts: Sequence[Verdict]) -> list[tuple[Verdict, int]]:
@@ -132,10 +152,12 @@ def _read(path: Path, lane: str | None) -> Finding:
         raise ValueError(f"{path} cannot be read: {error}") from error
     if lane is None:
         try:
-            return Finding.from_json(text)
+            finding = Finding.from_json(text)
         except ValueError as error:
             raise ValueError(f"{path}: {error} (a case needs --lane)") from error
-    _known(lane)
+        one_of(f"{path}: where", finding.where, FRAMEWORKS if finding.probe else _LANES)
+        return finding
+    one_of("lane", lane, _LANES)
     try:
         return Finding(lane, {}, {}, case=Case.from_json(text))
     except CaseError as error:
@@ -145,10 +167,8 @@ def _read(path: Path, lane: str | None) -> Finding:
 def _drawn(check: str, seed: int) -> list[Finding]:
     """Return the generated cases of OPTIMIZER/LANE, as findings."""
     optimizer, _, name = check.partition("/")
-    if optimizer not in OPTIMIZERS:
-        raise ValueError(f"expected one of {', '.join(OPTIMIZERS)}, got {optimizer!r} in {check!r}")
-    _known(name)
-    lane = next(lane for lane in LANES if lane.name == name)
+    one_of(f"optimizer of {check!r}", optimizer, OPTIMIZERS)
+    lane = _LANES[one_of(f"lane of {check!r}", name, _LANES)]
     if optimizer not in lane.optimizers:
         raise ValueError(f"{name} has no {optimizer}")
     cases = [
@@ -160,53 +180,82 @@ def _drawn(check: str, seed: int) -> list[Finding]:
     return [Finding(name, {}, {}, case=case) for case in cases[: _CHECK.examples * 3]]
 
 
-def _known(lane: str) -> None:
-    names = [one.name for one in LANES]
-    if lane not in names:
-        raise ValueError(f"expected one of {', '.join(names)}, got {lane!r}")
-
-
-def _ends(
-    words: Sequence[str], findings: Sequence[Finding]
-) -> tuple[str, tuple[str | None, str | None], list[str]]:
-    """Return the package, the versions of both ends, and the requirements that go with each."""
-    pins: dict[str, list[str | None]] = {}
+def _named(words: Sequence[str]) -> tuple[str, list[str | None], dict[str, str]]:
+    """Return the package, the ends that its words name, and the other requirements by name."""
+    named: dict[str, list[Requirement]] = {}
     for word in words:
         try:
             requirement = Requirement(word)
         except InvalidRequirement as error:
             raise ValueError(f"expected a package such as keras==3.9.2, got {word!r}") from error
-        pinned = [one.version for one in requirement.specifier if one.operator == "=="]
-        canonical = str(canonicalize_name(requirement.name))
-        pins.setdefault(canonical, []).append(pinned[0] if pinned else None)
-    twice = [name for name, versions in pins.items() if len(versions) == 2]
-    package = twice[0] if twice else next(iter(pins))
-    if len(twice) > 1 or any(len(versions) > 2 for versions in pins.values()):
+        named.setdefault(canonicalize_name(requirement.name), []).append(requirement)
+    twice = [name for name, same in named.items() if len(same) == 2]
+    if len(twice) > 1 or any(len(same) > 2 for same in named.values()):
         raise ValueError(f"expected one package with two ends, got {' '.join(words)}")
-    beside = {name: versions[0] for name, versions in pins.items() if name != package}
-    named = pins[package]
-    if len(named) == 2:
-        ends = (named[0], named[1])
-    else:
-        old = next((one.old[package] for one in findings if package in one.old), None)
-        new = next((one.new[package] for one in findings if package in one.new), None)
-        ends = (old, named[0] or new or version(INSTALLED, package))
-    # What stands beside the package in both releases of a finding goes with every release.
+    package = twice[0] if twice else next(iter(named))
+    ends = [_end(requirement) for requirement in named.pop(package)]
+    return package, ends, {name: str(requirement) for name, [requirement] in named.items()}
+
+
+def _end(requirement: Requirement) -> str | None:
+    """Return the version that a word for the package names, None for the name alone."""
+    name, _, end = str(requirement).partition("==")
+    with suppress(InvalidVersion):
+        if name == requirement.name:
+            return str(Version(end)) if end else None
+    raise ValueError(
+        f"expected {requirement.name} alone or one exact version of it, as in "
+        f"{requirement.name}==1.2.3, got {str(requirement)!r}"
+    )
+
+
+def _beside(package: str, typed: Mapping[str, str], findings: Sequence[Finding]) -> list[str]:
+    """Return what goes with every release: what was typed, and what a finding has on both sides."""
+    found = dict(typed)
     for one in findings:
         for name, pin in one.new.items():
-            if name != package and one.old.get(name) == pin:
-                beside.setdefault(name, pin)
-    return package, ends, [f"{name}=={pin}" if pin else name for name, pin in beside.items()]
+            if canonicalize_name(name) != package and one.old.get(name) == pin:
+                found.setdefault(canonicalize_name(name), f"{name}=={pin}")
+    return list(found.values())
 
 
-def _between(
-    package: str, found: Sequence[Release], old: str | None, new: str | None
-) -> list[Release]:
-    """Return the releases from one end to the other, both included."""
-    able = [one for one in found if one.lack is None and one.yanked is None]
+def _chosen(
+    package: str,
+    typed: Sequence[str | None],
+    findings: Sequence[Finding],
+    found: Sequence[Release],
+) -> tuple[list[Release], tuple[bool, bool]]:
+    """Return the releases from end to end, and whether the old and the new end are implied."""
+    able = [one.version for one in found if one.lack is None and one.yanked is None]
     if not able:
         raise ValueError(f"{package}: no release can be installed here")
-    first, last = old or able[0].version, new or able[-1].version
-    after = between(found, first, last)
-    start = next(one for one in found if one.version == first)
-    return [start, *after]
+    first, last = [None, *typed][-2:]
+    # The widest of all findings: each is searched over the same releases.
+    olds = _pins(package, [one.old for one in findings])
+    news = _pins(package, [one.new for one in findings])
+    old = first or (_offered(olds[0], found) if olds else None)
+    new = last or (_offered(news[-1], found) if news else None)
+    here = version(INSTALLED, package)
+    newest = _offered(here, found) if here else able[-1]
+    return between(found, old or able[0], new or newest), (old is None, new is None)
+
+
+def _pins(package: str, sides: Sequence[Mapping[str, str]]) -> list[str]:
+    """Return the versions of a package on one side of some findings, the oldest first."""
+    named = [(canonicalize_name(name), pin) for side in sides for name, pin in side.items()]
+    return sorted((pin for name, pin in named if name == package), key=Version)
+
+
+def _offered(pin: str, found: Sequence[Release]) -> str:
+    """Return a version as the indexes have it: without the +cpu of a build that they lack."""
+    return pin if any(one.version == pin for one in found) else pin.partition("+")[0]
+
+
+def _question(
+    package: str, first: str, beside: Sequence[str], findings: Sequence[Finding]
+) -> list[str]:
+    """Return all that the answers of a search depend on; Parity is among what is installed."""
+    base = describe(INSTALLED.python)
+    installed = [f"{name}=={pin}" for name, pin in sorted(base.installed().items())]
+    asked = [package, first, *beside, *(one.to_json() for one in findings)]
+    return [*asked, base.tag, base.release, base.platform, *installed]

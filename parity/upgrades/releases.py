@@ -75,7 +75,7 @@ def releases(
 
 
 def between(found: Sequence[Release], old: str, new: str) -> list[Release]:
-    """Return the releases after `old` up to and including `new`.
+    """Return the releases from `old` to `new`, both included.
 
     Raises ValueError for a version that is not among them, or where `new` is not after `old`.
     """
@@ -83,7 +83,7 @@ def between(found: Sequence[Release], old: str, new: str) -> list[Release]:
     first, last = _place(versions, old), _place(versions, new)
     if last <= first:
         raise ValueError(f"expected the newer release second, got {old} and {new}")
-    return list(found[first + 1 : last + 1])
+    return list(found[first : last + 1])
 
 
 def _place(versions: Sequence[Version], wanted: str) -> int:
