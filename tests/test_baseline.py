@@ -16,12 +16,14 @@ import pytest
 # Loaded once, since a run in this process forgets what it has loaded itself.
 import parity.findings
 import parity.lockstep  # noqa: F401
+from parity.arguments.outcome import Effect, Outcome, Trial
 from parity.baseline import gather
 from parity.baseline.compare import offer_changes, row_changes
 from parity.baseline.config import FAIL, settings
 from parity.baseline.content import Asked, Baseline, Finding, Offer, Row, Tried
 from parity.baseline.file import BaselineError, load, save, text
 from parity.baseline.numbers import measures, near, near_scores, rounded
+from parity.checks import test_arguments as check_of_arguments
 from parity.upgrades.change import Kind
 from parity.upgrades.probe import Nudge, Probe, Seen, Target
 
@@ -237,7 +239,8 @@ def test_what_fails_is_configurable(pytester: pytest.Pytester) -> None:
 @pytest.mark.parametrize(
     ("table", "message"),
     [
-        ('fail = ["drift"]', "fail: expected kinds of semantic, default, *, rounding, got 'drift'"),
+        ('fail = ["drift"]', "fail: expected kinds of semantic, default, *, new, got 'drift'"),
+        ('fail = ["rounding"]', "fail: expected kinds of semantic, *, new, got 'rounding'"),
         ('fail = "gone"', "fail is a list of kinds, got 'gone'"),
         ("baselines = 1", "baselines is a folder, got 1"),
         ("tolerance = 1", "has baselines and fail, got 'tolerance'"),
@@ -495,6 +498,9 @@ def test_each_change_of_a_check_has_its_kind(old: Row, new: Row, kind: Kind, tol
         (red(), red(replace(PARTS, tensor="layer0/bias"))),
         (red(), replace(red(losses="0.693147 0.402001"))),
         (red(CRASH), red(CRASH)),
+        # The losses are those of another case than the one that parts.
+        (red(), red(traced="8e", losses="0.410000 0.300000")),
+        (red(traced="8e"), red(traced="8e", losses="0.693147 0.500000")),
         (ROW, replace(ROW, cases="other", dials=("eps=hat",))),
     ],
 )
@@ -512,6 +518,18 @@ def test_a_check_without_verdicts_has_the_kind_it_is_about(check: str, kind: Kin
     (change,) = row_changes("mine", f"test_{check}[mine-x]", Row("passed"), new)
     assert (change.kind, change.old, change.new) == (kind, "passed", "stale")
     assert not row_changes("mine", f"test_{check}[mine-x]", new, new)
+
+
+def test_another_version_that_ignores_the_same_arguments_is_no_change() -> None:
+    old, new = (_ignoring(version) for version in ("torch 8", "torch 9"))
+    assert "torch.optim.SGD(x=3)" in "".join(old.said)
+    assert not row_changes("torch", "test_arguments[torch-torch]", old, new)
+
+
+def _ignoring(version: str) -> Row:
+    trial = Trial("torch.optim.SGD", "argument", "x", "3")
+    outcome = Outcome("torch", version, trial, Effect.IGNORED)
+    return gather.row("failed", check_of_arguments._finding("torch", [outcome], []), ())
 
 
 # What a framework offers
@@ -598,6 +616,51 @@ def test_changes_of_an_offer_have_their_kinds() -> None:
     fake = Fake()
     fake.said = ("decay is old",)
     assert surface_kinds(fake) == {"sgd(decay=0.5)": Kind.ARGUMENT}
+
+
+LABELS, VALUES, EPS, SIZE = "() labels", "() values", "(eps=(1,)) values", "(size=2) values"
+HALF, WHOLE = (Tried("accepted", (), {"loss": number}) for number in ("0.500000", "1.00000"))
+NO = Tried("refused", ("TypeError: no",))
+
+
+def loss(calls: Mapping[str, Tried]) -> dict[str, Offer]:
+    return {"nll": Offer("loss", (), calls)}
+
+
+def test_an_array_that_one_side_shows_is_gone_or_new() -> None:
+    more = replace(HALF, numbers={**HALF.numbers, "slot m": "0.100000"})
+    pairs = ((more, HALF), (HALF, more))
+    found = [offer_changes("torch", *(loss({VALUES: one}) for one in pair)) for pair in pairs]
+    assert [[(c.kind, c.what) for c in changes] for changes in found] == [
+        [(Kind.GONE, "it shows slot m")],
+        [(Kind.NEW, "it shows slot m")],
+    ]
+
+
+OTHER = Tried("accepted", (), {"cost": "1.00000"})  # nothing that the call without it shows
+
+
+@pytest.mark.parametrize(
+    ("now", "kind"),
+    [(HALF, Kind.ARGUMENT), (OTHER, Kind.ARGUMENT), (WHOLE, Kind.ROUNDING)],
+)
+def test_what_was_ignored_is_told_from_the_call_in_the_same_setting(now: Tried, kind: Kind) -> None:
+    old = {LABELS: HALF, VALUES: WHOLE, EPS: Tried("ignored")}
+    (change,) = offer_changes("torch", loss(old), loss({**old, EPS: now}))
+    assert (change.kind, change.subject) == (kind, f"nll{EPS}")
+
+
+def test_a_call_without_arguments_that_is_refused_is_an_error() -> None:
+    old, new = {VALUES: HALF, EPS: HALF}, {VALUES: NO, EPS: NO}
+    kinds = {change.subject: change.kind for change in offer_changes("torch", loss(old), loss(new))}
+    assert kinds == {f"nll{VALUES}": Kind.ERROR, f"nll{EPS}": Kind.ARGUMENT}
+
+
+def test_calls_that_change_as_the_one_without_arguments_are_counted_with_it() -> None:
+    keys = (LABELS, VALUES, EPS, SIZE)
+    old, new = (loss(dict.fromkeys(keys, tried)) for tried in (HALF, WHOLE))
+    found = {change.subject: change.why for change in offer_changes("torch", old, new)}
+    assert found == {f"nll{LABELS}": "", f"nll{VALUES}": "and 2 calls with an argument"}
 
 
 def test_what_is_offered_by_one_side_is_gone_or_new() -> None:

@@ -7,6 +7,7 @@ same and the scores are within what rounding moves them by.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
@@ -169,16 +170,17 @@ def _calls(framework: str, name: str, old: Offer, new: Offer) -> Iterator[Change
         for key in sorted(set(old.calls) & set(new.calls))
         if (change := _call(framework, name, key, old, new)) is not None
     }
-    bases = {key: _base(old, key) for key in changes}
-    alike = [
-        base
-        for key, base in bases.items()
-        if key != base and base in changes and changes[key].kind is changes[base].kind
-    ]
+    alike = {
+        key: base
+        for key, change in changes.items()
+        if (base := _base(old, key)) != key
+        if base in changes and change.kind is changes[base].kind
+    }
+    counts = Counter(alike.values())
     for key, change in changes.items():
-        if key == bases[key] and key in alike:
-            yield replace(change, why=f"and {alike.count(key)} calls with an argument")
-        elif bases[key] not in alike or change.kind is not changes[bases[key]].kind:
+        if key in counts:
+            yield replace(change, why=f"and {counts[key]} calls with an argument")
+        elif key not in alike:
             yield change
 
 
@@ -188,7 +190,7 @@ def _call(framework: str, name: str, key: str, old: Offer, new: Offer) -> Change
         kind = Kind.ARGUMENT
         if REFUSED in (one.effect, other.effect):
             kind = Kind.ERROR if key == _base(old, key) else kind
-        elif _near_numbers(_numbers(key, old), _numbers(key, new)) is None:
+        elif _alike(_numbers(key, old), _numbers(key, new)):
             kind = Kind.ROUNDING
         return Change(kind, framework, subject, "", _effect(one), _effect(other))
     if one.effect == REFUSED:
@@ -200,6 +202,10 @@ def _call(framework: str, name: str, key: str, old: Offer, new: Offer) -> Change
     if one.said != other.said:
         sides = ("; ".join(tried.said) or "nothing said" for tried in (one, other))
         return Change(Kind.ARGUMENT, framework, subject, "what is said", *sides)
+    for kind, mine, theirs in ((Kind.GONE, one, other), (Kind.NEW, other, one)):
+        names = sorted(set(mine.numbers) - set(theirs.numbers))
+        if names:
+            return Change(kind, framework, subject, f"it shows {', '.join(names)}")
     if one.numbers != other.numbers:
         return Change(Kind.ROUNDING, framework, subject, "the last digit")
     return None
@@ -215,6 +221,10 @@ def _base(offer: Offer, key: str) -> str:
 def _numbers(key: str, offer: Offer) -> Mapping[str, str]:
     tried, base = offer.calls[key], offer.calls.get(_base(offer, key))
     return base.numbers if tried.effect == IGNORED and base is not None else tried.numbers
+
+
+def _alike(old: Mapping[str, str], new: Mapping[str, str]) -> bool:
+    return set(old) == set(new) and _near_numbers(old, new) is None
 
 
 def _near_numbers(old: Mapping[str, str], new: Mapping[str, str]) -> str | None:

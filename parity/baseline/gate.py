@@ -119,22 +119,21 @@ class Gate:
         """
         failing = sum(row.outcome == FAILED for row in now.rows.values())
         also = f"; {failing} checks fail, and are part of it" if failing else ""
-        found, words, merged = list[Change](), list[str](), now
-        anew = place.path.exists()
+        head, told = f"baseline {place.name}:", f"saved, {place.shown}{also}"
+        found, words = list[Change](), list[str]()
+        rewritten = place.path.exists()
         try:
-            if anew:
+            if rewritten:
                 old = load(place.path, place.shown)
                 found, words = changes(old, now, seen)
-                merged = settled(old, now, seen)
-                if replace(merged, machine=old.machine) == old:
-                    told = f"baseline {place.name}: unchanged, {place.shown}"
-                    return found, [*words, told], False
-            save(merged, place.path, place.shown)
+                now = settled(old, now, seen)
+                told = f"written anew, {place.shown}{also}; this run fails once"
+                if replace(now, machine=old.machine) == old:
+                    return found, [*words, f"{head} unchanged, {place.shown}"], False
+            save(now, place.path)
         except BaselineError as error:
             return found, [*words, str(error)], True
-        told = f"written anew, {place.shown}{also}; this run fails once"
-        told = told if anew else f"saved, {place.shown}{also}"
-        return found, [*words, f"baseline {place.name}: {told}"], anew
+        return found, [*words, f"{head} {told}"], rewritten
 
 
 def gate(
@@ -290,10 +289,8 @@ def _place(settings: config.Settings, folder: Path, name: str) -> Place:
 def _check_folder(place: Place) -> None:
     """Refuse a folder in which no file can be made, before anything runs."""
     folder = next(parent for parent in place.path.parents if os.path.exists(parent))
-    if not folder.is_dir():
-        raise BaselineError(f"{place.shown}: {folder.name} is no folder")
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise BaselineError(f"{place.shown}: nothing can be written to the folder {folder.name}")
+    if not (folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)):
+        raise BaselineError(f"{place.shown}: {folder} is no folder that can be written to")
 
 
 def _absent(settings: config.Settings, place: Place) -> str:

@@ -9,14 +9,17 @@ import pytest
 
 from parity.baseline import gather
 from parity.baseline.content import Asked, Offer, Offers, Row
-from parity.baseline.file import BaselineError
 from parity.baseline.gate import Gate, Judged, Seen
 from parity.baseline.plain import plain, typed
 from parity.baseline.summary import lines
 from parity.session import Session
 
 # Of what ended before its time, nothing can be said.
-_ENDED = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
+_ENDED = (
+    pytest.ExitCode.OK,
+    pytest.ExitCode.TESTS_FAILED,
+    pytest.ExitCode.NO_TESTS_COLLECTED,
+)
 
 
 class Hooks:
@@ -28,15 +31,21 @@ class Hooks:
         self.gate = gate
         self._lanes: dict[str, dict[str, Row]] = {}
         self._frameworks: dict[str, Offers] = {}
+        self._checks = _checks(session)
         self._chosen: set[str] = set()
+        if not self._checks:
+            raise pytest.UsageError("a baseline is not about lanes that need a device: add others")
 
     def pytest_report_header(self) -> list[str]:
-        """Say what is compared, and what will be written."""
+        """Say what is compared, what will be written, and which lanes are left out of both."""
         said = []
         if self.gate.compared is not None:
             said.append(f"parity compares with {self.gate.compared[0].shown}")
         if self.gate.saved is not None:
             said.append(f"parity saves {self.gate.saved.shown}")
+        left = [lane.name for lane in self.session.lanes if lane.device]
+        if left:
+            said.append(f"parity keeps no baseline of {', '.join(left)}: they need a device")
         return said
 
     @pytest.hookimpl(trylast=True)
@@ -44,19 +53,19 @@ class Hooks:
         """Leave out what the baseline has left out, when it was made with a part of the checks."""
         old = self.gate.compared[1] if self.gate.compared is not None else None
         if old is not None and not old.asked.whole:
-            names = old.rows
-            left = [item for item in items if _name(item.nodeid) not in names]
-            items[:] = [item for item in items if _name(item.nodeid) in names]
+            names = self.session.checks - set(old.rows)  # other tests are not the baseline's
+            left = [item for item in items if _name(item.nodeid) in names]
+            items[:] = [item for item in items if _name(item.nodeid) not in names]
             self.config.hook.pytest_deselected(items=left)
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Keep which checks were chosen."""
-        self._chosen |= {_name(item.nodeid) for item in session.items}
+        self._chosen |= {_name(item.nodeid) for item in session.items} & self._checks
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, ids: Iterable[str]) -> None:
         """Keep which checks a worker has chosen."""
-        self._chosen |= set(map(_name, ids))
+        self._chosen |= set(map(_name, ids)) & self._checks
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(
@@ -64,7 +73,7 @@ class Hooks:
     ) -> Generator[None, Any, Any]:
         """Hand a check's row on with its report; what the baseline knows of does not fail."""
         report = yield
-        if call.when == "call":
+        if call.when == "call" and _name(item.nodeid) in self._checks:
             lane = str(item.callspec.params["lane"].name)  # type: ignore[attr-defined]  # has one
             row = gather.row(report.outcome, _said(call), report.parity)
             report.parity_row = {"lane": lane, "name": _name(item.nodeid), "row": plain(row)}
@@ -91,11 +100,12 @@ class Hooks:
         if hasattr(self.config, "workerinput") or self.config.option.collectonly:
             return
         if session.exitstatus not in _ENDED:
-            told = "the run did not end by itself: nothing is compared or saved"
-            self.session.judged = Judged(notes=(told,), fails=True)
-            return
-        self.session.judged = self._judged()
-        if self.session.judged.fails:
+            self.session.judged = _unjudged("the run did not end by itself")
+        elif not self._chosen:
+            self.session.judged = _unjudged("no check was selected that a baseline holds")
+        else:
+            self.session.judged = self._judged()
+        if self.session.judged.fails and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
@@ -106,26 +116,37 @@ class Hooks:
                 terminalreporter.write_line(line)
 
     def _judged(self) -> Judged:
-        checks = self.session.checks
         words = self.session.selection
         asked = Asked(
             profile=self.session.profile_name,
             seed=self.session.seed,
             cases=self.session.cases,
             lanes=words,
-            whole=checks <= self._chosen,
+            whole=self._checks <= self._chosen,
         )
         seen = Seen(
             lanes=self._lanes,
             frameworks=self._frameworks,
-            rows=checks,
+            rows=self._checks,
             chosen=frozenset(self._chosen),
             missing=self.session.missing,
         )
-        try:
-            return self.gate.judged(asked, gather.about(self.session.lanes), seen)
-        except BaselineError as error:
-            return Judged(notes=(str(error),), fails=True)
+        return self.gate.judged(asked, gather.about(self.session.lanes), seen)
+
+
+def _checks(session: Session) -> frozenset[str]:
+    """Return the ids of the checks that a baseline holds: of lanes that run on every machine."""
+    names = {check.partition("[")[0] for check in session.checks}
+    return frozenset(
+        f"{name}[{row.id}]"
+        for name in names
+        for row in session.rows(name)
+        if not row.values["lane"].device
+    )
+
+
+def _unjudged(why: str) -> Judged:
+    return Judged(notes=(f"{why}: nothing is compared or saved",), fails=True)
 
 
 def _name(nodeid: str) -> str:
