@@ -10,6 +10,7 @@ import sys
 import venv
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from threading import Event, Thread
 
@@ -17,6 +18,7 @@ import pytest
 from filelock import FileLock
 from wheels import page, source, wheel
 
+from parity import cli
 from parity.upgrades import environment, installing, layers
 from parity.upgrades.environment import (
     INSTALLED,
@@ -28,6 +30,8 @@ from parity.upgrades.environment import (
     version,
 )
 from parity.upgrades.failing import explained
+from parity.upgrades.interpreter import describe
+from parity.upgrades.sides import sides
 
 SHOW = "import {0}; print({0}.VERSION)"
 
@@ -152,12 +156,18 @@ def test_what_is_installed_needs_no_layer(
     assert (found.layer, found.pins, found.name) == (None, {}, "sample 1.0, beside 1.0")
 
 
-def test_without_dependencies_there_is_just_what_is_asked_for(shelf: Path, python: str) -> None:
-    wheel(shelf, "sample", "2.0", requires=["beside>=2", "further"])
-    found = build(["sample==2.0", "beside==1.0"], python=python, dependencies=False)
-    assert found.pins == {"sample": "2.0"}
-    with pytest.raises(BuildError, match=r"expected an exact version .*, got sample>=2$"):
-        build(["sample>=2"], python=python, dependencies=False)
+def test_what_was_resolved_is_not_remembered_for_another_configuration(
+    shelf: Path, python: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wheel(shelf, "sample", "2.0", requires=["further"])
+    for release in ("1.0", "2.0"):
+        wheel(shelf, "further", release)
+    assert build(["sample==2.0"], python=python).pins["further"] == "2.0"
+    file = tmp_path / "constraints.txt"
+    monkeypatch.setenv("PIP_CONSTRAINT", str(file))
+    for wanted in ("1.0", "2.0"):
+        file.write_text(f"further=={wanted}\n")
+        assert build(["sample==2.0"], python=python).pins["further"] == wanted
 
 
 def test_what_a_sibling_provides_is_left_out_with_all_that_it_needs(
@@ -430,6 +440,8 @@ import json, pathlib, sys
 with open({log!r}, "a") as log:
     log.write(json.dumps(sys.argv[1:]) + "\\n")
 if {fails}:
+    if "--target" in sys.argv:
+        pathlib.Path(sys.argv[sys.argv.index("--target") + 1], "half").touch()
     sys.exit("error: this uv does nothing")
 if "--dry-run" in sys.argv:
     print("Would install 1 package\\n - sample==1.0\\n + sample==1.1", file=sys.stderr)
@@ -475,6 +487,9 @@ def test_pip_has_the_last_word_where_uv_fails(shelf: Path, python: str, tmp_path
     found = build(["sample==1.1"], python=python)
     assert said(found, SHOW.format("sample")) == "1.1"
     assert len(log.read_text().splitlines()) == 2
+    # What uv laid there before it failed is gone.
+    assert found.layer is not None
+    assert not (found.layer / "half").exists()
 
 
 CONSTRAINTS = """\
@@ -499,6 +514,42 @@ def test_pins_are_read_from_a_constraints_file(tmp_path: Path) -> None:
         "jax==0.4.30",
         "torch==2.4.0+cpu",
     ]
+
+
+def test_markers_are_asked_of_a_sides_own_interpreter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "constraints.txt"
+    path.write_text(CONSTRAINTS)
+    old = replace(describe(sys.executable), version=(2, 7, 18))
+    monkeypatch.setattr(environment, "describe", lambda python: old)
+    assert read_constraints(path, "python2.7") == [
+        "keras==3.9.2",
+        "numpy==1.26.4",
+        "jax==0.4.30",
+        "torch==2.4.0+cpu",
+    ]
+
+
+def test_a_sides_pins_are_those_that_its_own_interpreter_does_not_meet(
+    shelf: Path, python: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "constraints.txt"
+    path.write_text("sample==1.1\nbeside==1.0\n")
+    assert sides([], path, path) == ((), ())  # this interpreter has none of them
+    assert sides([], path, path, pythons=(sys.executable, python)) == ((), ("sample==1.1",))
+
+
+def test_a_bare_name_is_about_the_interpreters_of_both_sides(
+    shelf: Path, python: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wheel(shelf, "sample", "1.0")
+    pythons = [f"--old-python={python}", f"--new-python={python}"]
+    assert cli.main(["upgrade", "sample", *pythons]) == 0  # a gate that has nothing to fail
+    assert "sample 1.0 is installed, and there is none newer" in capsys.readouterr().out
+    # Another interpreter with the same release is another side.
+    both = ((), ("sample==1.0",))
+    assert sides(["sample"], None, None, pythons=(python, sys.executable)) == both
 
 
 @pytest.mark.parametrize(

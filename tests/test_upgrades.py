@@ -5,25 +5,37 @@ from __future__ import annotations
 import json
 import math
 import os
+from dataclasses import replace
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from wheels import wheel
 
-from parity import cli
+from parity import cli, compare
 from parity.case import Optimizer
+from parity.compare import Divergence, Stage
 from parity.datasets import real_case
+from parity.lanes import Lane
+from parity.lanes.catalog import LANES
+from parity.lockstep import Result
+from parity.strategies import PROBLEMS
+from parity.trace import Trace
 from parity.upgrades import bisect as bisecting
+from parity.upgrades import command, lockstep, upgrade
 from parity.upgrades.bisect import Memory, Search, Verdict
 from parity.upgrades.bisecting import distinct
 from parity.upgrades.change import Change, Kind
 from parity.upgrades.compare import Found
-from parity.upgrades.environment import Environment, build
+from parity.upgrades.environment import INSTALLED, Environment, build
 from parity.upgrades.findings import Finding
 from parity.upgrades.groups import grouped
 from parity.upgrades.probe import Probe
 from parity.upgrades.probing import FRAMEWORKS, Framework, Side
 from parity.upgrades.releases import releases
+from parity.upgrades.report import beside, to_json
 from parity.upgrades.sides import sides
 from parity.upgrades.upgrade import Report, compared
 
@@ -105,6 +117,9 @@ def test_the_command_reports_writes_and_fails_as_a_gate(
     assert cli.main([*words, f"--findings={tmp_path / 'found'}"]) == 0
 
 
+SAME = ["upgrade", "toylib==1.7", "toylib==1.9", "--only=toy"]
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
@@ -115,10 +130,18 @@ def test_the_command_reports_writes_and_fails_as_a_gate(
         (["upgrade", "nothing==1", "nothing==2"], "nothing"),
         (["upgrade", "toylib==1.5", "toylib==1.6", "--only=tou"], "got 'tou'"),
         (["upgrade", "toylib==1.5", "toylib==1.6", "--budget=-1"], "budget: expected a number"),
+        (["upgrade", "toylib==1.5", "toylib==1.6", "--json=."], ".: is a folder"),
+        (["upgrade", "toylib==1.5", "toylib==1.6", "--markdown=."], ".: is a folder"),
+        (
+            ["upgrade", f"numpy=={np.__version__}"],
+            f"both sides are the same: numpy {np.__version__}",
+        ),
+        ([*SAME, "--match=descent"], "toy was left out: nothing that it offers has 'descent' in"),
+        ([*SAME, "--budget=1e-9"], "calls were not tried: the budget was used up (--budget)"),
         (["upgrade", "--from=missing.txt", "--to=missing.txt"], "missing.txt cannot be read"),
         (["upgrade", "toylib==1.5", "--from=missing.txt"], "not a mixture"),
         (["bisect", "toylib"], "expected --case FILE or --check OPTIMIZER/LANE"),
-        (["bisect", "toylib", "--check=adma/torch"], "got 'adma' in 'adma/torch'"),
+        (["bisect", "toylib", "--check=adma/torch"], "got 'adma'"),
         (["bisect", "toylib", "--check=adam/troch"], "got 'troch'"),
         (["bisect", "toylib", "--case=missing.json"], "missing.json cannot be read"),
     ],
@@ -130,6 +153,86 @@ def test_a_wrong_word_is_told_in_a_sentence(
         cli.main(words)
     assert ended.value.code == 2
     assert sentence in capsys.readouterr().err
+
+
+def test_an_unknown_name_is_refused_before_anything_is_built(
+    shelf: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "build", lambda *_, **options: pytest.fail("built"))
+    with pytest.raises(SystemExit):
+        cli.main(["upgrade", "toylib==1.5", "toylib==1.6", "--only=tou"])
+
+
+def test_findings_that_cannot_be_written_lose_no_report(
+    shelf: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    words = ["upgrade", "toylib==1.5", "toylib==1.6", "--only=toy", f"--json={tmp_path / 'a.json'}"]
+    with pytest.raises(SystemExit) as ended:
+        cli.main([*words, f"--findings={tmp_path / 'file' / 'found'}"])
+    assert ended.value.code == 2
+    said = capsys.readouterr()
+    assert "1 semantic, 2 default, 4 argument, 1 gone, 1 new, 1 rounding" in said.out
+    assert f"{tmp_path / 'file' / 'found'}: Not a directory" in said.err
+    assert json.loads((tmp_path / "a.json").read_text("utf-8"))["fails"] is True
+
+
+def test_a_lane_that_trains_on_neither_side_was_not_compared(
+    shelf: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    module = shelf / "broken.py"
+    module.write_text("raise ImportError('it is not for this machine')\n", "utf-8")
+    lane = Lane("broken", str(module), packages=("toylib",), optimizers={"sgd": ()})
+    monkeypatch.setattr(upgrade, "LANES", (lane,))
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["upgrade", "toylib==1.7", "toylib==1.9", "--only=broken"])
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert "nothing could be compared: lane broken was left out: import: " in said
+    assert "it is not for this machine" in said
+
+
+def test_what_a_lane_had_no_time_for_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    numpy32 = next(lane for lane in LANES if lane.name == "numpy32")
+    lane = replace(numpy32, optimizers={"sgd": (), "adam": ()})
+    clock = SimpleNamespace(monotonic=count().__next__)
+    with lockstep.Sides(INSTALLED, INSTALLED) as both:
+        monkeypatch.setattr(lockstep, "time", clock)
+        assert list(both.changes(lane, deadline=0.5)) == []
+    assert both.trained == {"numpy32"}
+    assert both.left == {"numpy32": 2 * len(PROBLEMS) - 1}
+    report = Report({}, {}, ran=["numpy32"], cut=both.left)
+    told = f"lane numpy32: {both.left['numpy32']} checks were not tried: the budget was used up"
+    assert any(told in line for line in beside(report))
+
+
+def test_two_divergences_are_one_only_where_rounding_explains_both() -> None:
+    case = real_case("iris", Optimizer("sgd"))
+    trace = Trace(np.zeros(1), {}, {})
+
+    def result(index: tuple[int, ...], score: float) -> Result:
+        found = Divergence(0, Stage.UPDATE, "w", index, 0.0, score, 1.0, score, 1, 9)
+        verdict = compare.Verdict(compare.Status.DIVERGE, divergence=found)
+        return Result("torch", case, verdict, trace=trace)
+
+    def parts(one: Result, other: Result) -> bool:
+        return lockstep.unlike(LANES[0], one, other) is not None
+
+    assert parts(result((0,), 1e6), result((0,), 5e5))
+    assert parts(result((0,), 1e6), result((1,), 5e5))
+    assert parts(result((0,), math.inf), result((1,), math.inf))
+    # Two elements that are as far off: either may be the worst.
+    assert not parts(result((0,), 1e6), result((1,), 1e6 + 1))
+    assert not parts(result((0,), math.inf), result((0,), math.inf))
+
+
+def test_the_report_is_json_where_a_call_has_numbers_that_are_none() -> None:
+    change = Change(Kind.SEMANTIC, "toy", "toy.clipped(clip=inf)")
+    probe = Probe("toy.clipped", {"clip": math.inf, "weights": [math.nan, 1.0]})
+    text = to_json(Report({}, {}, found=[Found(change, probe)]), {}, ())
+    record = json.loads(text, parse_constant=pytest.fail)
+    given = record["changes"][0]["probe"]["arguments"]
+    assert given == {"clip": "inf", "weights": ["nan", 1.0]}
 
 
 def test_ctrl_c_ends_it_with_a_sentence_and_no_process(

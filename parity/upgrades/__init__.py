@@ -6,9 +6,9 @@ import argparse
 from pathlib import Path
 
 EPILOG = """\
-exit status: 0 nothing that fails the gate changed; 1 something did; 2 it cannot be told: a wrong
-word, an environment that cannot be made. What fails is `fail` of [tool.parity] in pyproject.toml,
-and everything but rounding where nothing stands there."""
+exit status: 0 nothing that fails the gate changed, or no release is newer; 1 something did; 2 it
+cannot be told: a wrong word, an environment that cannot be made. What fails is `fail` of
+[tool.parity] in pyproject.toml, and everything but rounding where nothing stands there."""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

@@ -1,9 +1,9 @@
 """A release's own process: describes what its framework offers, and runs probes.
 
 Requests and replies are messages of `parity.lanes.wire`. `{"describe": true}` is answered by
-`{"targets": [target, ...], "versions": {name: version}}`; `{"probe": probe, "nudges": [seed, ...]}`
-by `{"seen": [seen, ...]}`, one for each seed; `{"script": probe}` by `{"script": text}`; each of
-them by `{"error": sentence, "traceback": text}` where the framework's module fails.
+`{"targets": [target, ...]}`; `{"probe": probe, "nudges": [seed, ...]}` by `{"seen": [seen, ...]}`,
+one for each seed; `{"script": probe}` by `{"script": text}`; each of them by
+`{"error": sentence, "traceback": text}` where the framework's module fails.
 """
 
 from __future__ import annotations

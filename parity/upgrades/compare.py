@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -269,9 +269,3 @@ def _old_defaults(target: Target, before: Target) -> dict[str, Any]:
         and shown(literal(default)) == default
         and literal(default) != default
     }
-
-
-def ordered(found: Iterable[Found]) -> list[Found]:
-    """Return changes, the worst kind first."""
-    kinds = list(Kind)
-    return sorted(found, key=lambda one: (kinds.index(one.change.kind), one.change.where))

@@ -11,7 +11,8 @@ import os
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import Distribution, distributions
 from pathlib import Path
 from typing import Final
@@ -22,7 +23,7 @@ from packaging.version import InvalidVersion, Version
 
 from parity.upgrades import layers
 from parity.upgrades.installing import install, resolve
-from parity.upgrades.interpreter import BuildError, Interpreter, describe
+from parity.upgrades.interpreter import BuildError, Interpreter, Sources, describe, sources
 from parity.upgrades.provided import stand_ins
 from parity.upgrades.releases import Release, releases
 
@@ -84,22 +85,17 @@ def build(
     *,
     python: str = sys.executable,
     prereleases: bool = False,
-    dependencies: bool = True,
     tell: Callable[[str], None] = _silent,
 ) -> Environment:
     """Return an environment that meets the requirements, made over what `python` has installed.
 
-    `requirements` are as pip has them: `keras==3.9.2`. Without `dependencies` they are all that is
-    laid, each an exact version: for old releases that declare more than they need, or less. `tell`
-    gets short lines on the progress. What was made once is found again. Raises BuildError.
+    `requirements` are as pip has them: `keras==3.9.2`. `tell` gets short lines on the progress.
+    What was made once is found again. Raises BuildError.
     """
     asked = [_requirement(text) for text in requirements]
     base = describe(python)
     installed = base.installed()
-    if dependencies:
-        pins = _pins(asked, base, installed, prereleases, tell)
-    else:
-        pins = _alone(asked, installed)
+    pins = _pins(asked, base, installed, prereleases, tell)
     names: list[str] = list(dict.fromkeys(canonicalize_name(entry.name) for entry in asked))
     order = [name for name in names if name in pins]
     order += sorted(set(pins) - set(names))
@@ -137,11 +133,12 @@ def changelog(environment: Environment, distribution: str) -> str | None:
     return next(filter(None, [home, *addresses.values()]), None)
 
 
-def read_constraints(path: Path) -> list[str]:
-    """Return the pins of a constraints file as `name==version`, without those for other machines.
+def read_constraints(path: Path, python: str = sys.executable) -> list[str]:
+    """Return the pins of a constraints file as `name==version`, without those not for `python`.
 
     Comments and hashes are passed over. Raises ValueError, with the line, for anything else.
     """
+    about = _markers(describe(python))
     try:
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -161,9 +158,20 @@ def read_constraints(path: Path) -> list[str]:
         exact = _exact(pin)
         if exact is None:
             raise ValueError(f"{path}, line {number}: expected name==version, got {line!r}")
-        if pin.marker is None or pin.marker.evaluate():
+        if pin.marker is None or pin.marker.evaluate(about):
             pins.append(f"{canonicalize_name(pin.name)}=={exact}")
     return pins
+
+
+def _markers(base: Interpreter) -> dict[str, str]:
+    """Return what markers ask of an interpreter; what else they ask is this machine's."""
+    titles = {"cpython": "CPython", "pypy": "PyPy"}
+    return {
+        "python_version": ".".join(map(str, base.version[:2])),
+        "python_full_version": base.release,
+        "implementation_name": base.implementation,
+        "platform_python_implementation": titles.get(base.implementation, base.implementation),
+    }
 
 
 def _requirement(text: str) -> Requirement:
@@ -198,7 +206,9 @@ def _pins(
         return {}
     exact = all(_exact(entry) is not None for entry in asked)
     texts = sorted(map(str, asked))
-    key = layers.digest(texts, installed, base.tag, base.platform, prereleases)
+    key = layers.digest(
+        texts, installed, base.tag, base.platform, prereleases, *_configured(sources(base))
+    )
     memory = layers.place() / "resolved" / f"{key}.json"
     if exact and (known := _remembered(memory)) is not None:
         return known
@@ -209,16 +219,13 @@ def _pins(
     return pins
 
 
-def _alone(asked: Sequence[Requirement], installed: Mapping[str, str]) -> dict[str, str]:
-    """Return the asked versions themselves, but for those that are installed."""
-    pins = {}
-    for requirement in asked:
-        exact = _exact(requirement)
-        if exact is None:
-            raise BuildError(f"expected an exact version without dependencies, got {requirement}")
-        if not _is_installed(requirement, installed):
-            pins[str(canonicalize_name(requirement.name))] = exact
-    return pins
+def _configured(where: Sources) -> tuple[dict[str, object], list[str]]:
+    """Return what the installers' configuration says, the lines of its constraints files too."""
+    texts = []
+    for name in where.constraints:
+        with suppress(OSError):  # an address, or a file that the installer will miss
+            texts.append(Path(name).read_text("utf-8", errors="replace"))
+    return asdict(where), texts
 
 
 def _is_installed(requirement: Requirement, installed: Mapping[str, str]) -> bool:

@@ -29,6 +29,7 @@ from parity.upgrades.interpreter import (
     sources,
     variables_for_pip,
 )
+from parity.upgrades.layers import sentence
 
 Result = TypeVar("Result")
 
@@ -79,11 +80,14 @@ def resolve(
 def install(pins: Mapping[str, str], folder: Path, base: Interpreter) -> None:
     """Install exactly these versions into a folder, for `base`. Raises BuildError.
 
-    The folder is not emptied after a failure.
+    What is in the folder goes first: what an installer left there that failed, too.
     """
     exact = [f"{name}=={version}" for name, version in pins.items()]
 
     def ask(tool: Tool) -> None:
+        with sentence(f"{folder} cannot be written"):
+            shutil.rmtree(folder)
+            folder.mkdir()
         _run([*tool.command, *tool.bare, "--target", str(folder), *exact], tool.variables)
 
     _first(base, ask, f"installing {', '.join(exact)}")

@@ -26,6 +26,7 @@ from parity.upgrades.change import Change, Kind
 from parity.upgrades.environment import Environment
 
 PROFILE = PROFILES["quick"]
+_BOUNDS = 2  # of two sides that are one but for rounding
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,9 @@ class Sides:
 
     def __init__(self, old: Environment, new: Environment, *, seed: int = 0) -> None:
         self.old, self.new = (judge_in(place, seed) for place in (old, new))
+        self.trained = set[str]()  # the lanes of which a case gave a trace
+        self.errors = dict[str, str]()  # the first error of each lane
+        self.left = dict[str, int]()  # the checks of each lane that time was too short for
         self._pool = ThreadPoolExecutor(2)
 
     def close(self) -> None:
@@ -66,24 +70,30 @@ class Sides:
         self, lane: Lane, deadline: float, tell: Callable[[str], None] = lambda _: None
     ) -> Iterator[Apart]:
         """Yield what parts of each optimizer, the smallest case of each problem that shows it."""
-        for optimizer in lane.optimizers:
-            for problem in PROBLEMS:
-                if time.monotonic() > deadline:
-                    return
-                tell(f"{lane.name} {optimizer} {problem}")
-                batch = self.old.examples(lane, problem, optimizer, PROFILE)
-                found = [apart for apart in self.run(lane, batch) if apart is not None]
-                if found:
-                    # A difference in numbers before a failure, a large one before a small one.
-                    worst = min(found, key=lambda apart: list(Kind).index(apart.change.kind))
-                    yield self._shrunk(worst, problem, optimizer, deadline)
-                if any(apart.change.what == "import" for apart in found):
-                    return
+        checks = [(optimizer, problem) for optimizer in lane.optimizers for problem in PROBLEMS]
+        for number, (optimizer, problem) in enumerate(checks):
+            if time.monotonic() > deadline:
+                self.left[lane.name] = len(checks) - number
+                return
+            tell(f"{lane.name} {optimizer} {problem}")
+            batch = self.old.examples(lane, problem, optimizer, PROFILE)
+            found = [apart for apart in self.run(lane, batch) if apart is not None]
+            if found:
+                # A difference in numbers before a failure, a large one before a small one.
+                worst = min(found, key=lambda apart: list(Kind).index(apart.change.kind))
+                yield self._shrunk(worst, problem, optimizer, deadline)
+            if any(apart.change.what == "import" for apart in found):
+                return
 
     def run(self, lane: Lane, cases: Sequence[Case]) -> list[Apart | None]:
         """Train cases on both sides; return what parts, None where nothing does."""
         sides = (self.old, self.new)
-        ran = self._pool.map(lambda side: list(side.run(lane, cases)), sides)
+        ran = list(self._pool.map(lambda side: list(side.run(lane, cases)), sides))
+        for result in (*ran[0], *ran[1]):
+            if result.trace is None:
+                self.errors.setdefault(lane.name, result.verdict.reason)
+            else:
+                self.trained.add(lane.name)
         return [_apart(lane, *results) for results in zip(*ran, strict=True)]
 
     def _shrunk(self, worst: Apart, problem: str, optimizer: str, deadline: float) -> Apart:
@@ -150,11 +160,15 @@ def _same(old: Result, new: Result) -> bool:
     one, other = old.verdict.divergence, new.verdict.divergence
     if one is None or other is None:
         return one is other
-    place = (one.stage, one.step, one.tensor) == (other.stage, other.step, other.tensor)
+    if (one.stage, one.step, one.tensor) != (other.stage, other.step, other.tensor):
+        return False
+    if one.index != other.index:
+        # Rounding, which moves each side by a bound, may make another element the worst, and the
+        # worst score another one by so much. An element that is no number any more is no rounding.
+        return abs(one.score - other.score) <= _BOUNDS
     # Of what each side has, the other must agree with it within the oracle's bounds of both.
-    return place and (
-        one.index != other.index
-        or abs(one.seen - other.seen) <= abs(one.bound) + abs(other.bound)
+    return (
+        abs(one.seen - other.seen) <= abs(one.bound) + abs(other.bound)
         or bool(np.isnan(one.seen) and np.isnan(other.seen))
         or one.seen == other.seen
     )

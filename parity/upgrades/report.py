@@ -10,6 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
+from parity.report.columns import finite
 from parity.upgrades.change import Change, Kind
 from parity.upgrades.compare import Found
 from parity.upgrades.groups import Group, grouped
@@ -87,6 +88,11 @@ def beside(report: Report) -> list[str]:
         for name, count in report.left.items()
         if count
     ]
+    found += [
+        f"lane {name}: {count} checks were not tried: the budget was used up (--budget)"
+        for name, count in report.cut.items()
+        if count
+    ]
     return found
 
 
@@ -118,7 +124,7 @@ def _plain(text: str) -> str:
 
 
 def to_json(report: Report, links: Mapping[str, str], failing: Collection[Kind]) -> str:
-    """Return the report as JSON, every change with what shows it."""
+    """Return the report as JSON, every change with what shows it; inf and nan stand as text."""
     found = [
         {
             **one.change.to_dict(),
@@ -139,15 +145,19 @@ def to_json(report: Report, links: Mapping[str, str], failing: Collection[Kind])
         "changes": found,
         "tried": report.tried,
         "left": report.left,
+        "ran": report.ran,
+        "cut": report.cut,
         "skipped": report.skipped,
         "changelogs": dict(links),
         "seconds": round(report.seconds, 1),
     }
-    return json.dumps(record, indent=1, ensure_ascii=False, default=_array) + "\n"
+    plain = finite(record)
+    text = json.dumps(plain, indent=1, ensure_ascii=False, allow_nan=False, default=_array)
+    return text + "\n"
 
 
 def _array(value: Any) -> Any:
-    return value.tolist() if hasattr(value, "tolist") else str(value)
+    return finite(value.tolist()) if hasattr(value, "tolist") else str(value)
 
 
 def fails(change: Change, failing: Collection[Kind]) -> bool:

@@ -6,9 +6,11 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from packaging.utils import canonicalize_name
 
+from parity.asked import one_of
 from parity.lanes import Lane
 from parity.lanes.catalog import LANES
 from parity.lanes.installed import missing
@@ -24,12 +26,21 @@ _PROMPT = 0.1  # lanes below this pace compile for each case, and come last
 # Distributions by the names of the modules that lanes need.
 _DISTRIBUTIONS = {"tensorflow": ("tensorflow", "tensorflow-cpu"), "jax": ("jax", "jaxlib")}
 
-Tell = Callable[[str, float], None]  # what is done now, and the share of the budget that is gone
+
+class Tell(Protocol):
+    """What shows the progress."""
+
+    def __call__(self, what: str, share: float = 0.0, /) -> None:
+        """Show what is done now, and the share of the budget that is gone."""
 
 
 @dataclass
 class Report:
-    """What an upgrade changes: both sides' versions, the changes, and what was not tried."""
+    """What an upgrade changes: both sides' versions, the changes, and what was not tried.
+
+    `tried` and `left` count a framework's calls. A lane is among `skipped` as `lane torch`: a
+    framework may have its name.
+    """
 
     old: Mapping[str, str]
     new: Mapping[str, str]
@@ -39,7 +50,14 @@ class Report:
     left: dict[str, int] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
     ran: list[str] = field(default_factory=list)  # the lanes
+    cut: dict[str, int] = field(default_factory=dict)  # checks of lanes that were not tried
     seconds: float = 0.0
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing was compared, so that no change says nothing."""
+        tried = any(count or not self.left.get(name) for name, count in self.tried.items())
+        return not (tried or self.ran or self.found)
 
     @property
     def changes(self) -> list[Change]:
@@ -47,6 +65,13 @@ class Report:
         kinds = list(Kind)
         every = [*(one.change for one in self.apart), *(one.change for one in self.found)]
         return sorted(every, key=lambda change: (kinds.index(change.kind), change.where))
+
+
+def selected(words: str) -> list[str]:
+    """Return the frameworks and lanes that a comma-separated text names. Raises ValueError."""
+    names = [part.strip() for part in words.split(",") if part.strip()]
+    known = dict.fromkeys((*FRAMEWORKS, *(lane.name for lane in LANES)))
+    return [one_of("only", name, known) for name in names]
 
 
 def compared(
@@ -61,18 +86,14 @@ def compared(
 ) -> Report:
     """Return what training does otherwise in `new` than in `old`.
 
-    `only`, if any, are the frameworks and lanes wanted, `match` a part of the names of what they
-    offer. Raises ValueError for one that is unknown.
+    `only`, if any, are the frameworks and lanes wanted, `match` a part of the names of what the
+    frameworks offer.
     """
     started = time.monotonic()
     moved = _moved(old, new)
     here = [lane for lane in LANES if not lane.device or missing(lane) is None]
     lanes = [lane for lane in here if _touched(_needs(lane), moved)]
     names = [name for name, one in FRAMEWORKS.items() if _touched(one.packages, moved)]
-    for name in only:
-        if name not in FRAMEWORKS and all(lane.name != name for lane in LANES):
-            known = ", ".join(dict.fromkeys((*FRAMEWORKS, *(lane.name for lane in LANES))))
-            raise ValueError(f"expected some of {known}, got {name!r}")
     if only:
         names = [name for name in names if name in only]
         lanes = [lane for lane in lanes if lane.name in only]
@@ -125,6 +146,9 @@ def _probed(
             sides = [error or "imports" for error in told]
             report.found.append(Found(Change(Kind.ERROR, name, name, "import", *sides)))
             return
+        if not any(match in target for side in (before, after) for target in side.describe()):
+            report.skipped[name] = f"nothing that it offers has {match!r} in its name (--match)"
+            return
         comparison = Comparison(
             before,
             after,
@@ -162,11 +186,13 @@ def _in_lockstep(
         for number, lane in enumerate(ordered):
             now = time.monotonic()
             deadline = now + (end - now) / (len(ordered) - number)
-            if now > end:
-                report.skipped[lane.name] = "the budget was used up"
-                continue
             report.apart += sides.changes(lane, deadline, gone)
-            report.ran.append(lane.name)
+            if lane.name in sides.trained:
+                report.ran.append(lane.name)
+                report.cut[lane.name] = sides.left.get(lane.name, 0)
+            else:
+                told = sides.errors.get(lane.name, "the budget was used up (--budget)")
+                report.skipped[f"lane {lane.name}"] = told
 
 
 def _versions(old: Environment, new: Environment) -> Iterator[dict[str, str]]:
