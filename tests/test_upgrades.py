@@ -9,6 +9,7 @@ from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -184,12 +185,21 @@ def test_a_lane_that_trains_on_neither_side_was_not_compared(
     module.write_text("raise ImportError('it is not for this machine')\n", "utf-8")
     lane = Lane("broken", str(module), packages=("toylib",), optimizers={"sgd": ()})
     monkeypatch.setattr(upgrade, "LANES", (lane,))
+    run, batches = lockstep.Sides.run, 0
+
+    def counted(self: lockstep.Sides, *asked: Any) -> Any:
+        nonlocal batches
+        batches += 1
+        return run(self, *asked)
+
+    monkeypatch.setattr(lockstep.Sides, "run", counted)
     with pytest.raises(SystemExit) as ended:
         cli.main(["upgrade", "toylib==1.7", "toylib==1.9", "--only=broken"])
     assert ended.value.code == 2
     said = capsys.readouterr().err
     assert "nothing could be compared: lane broken was left out: import: " in said
     assert "it is not for this machine" in said
+    assert batches == 1  # a lane that can't be imported once can't be for the next case either
 
 
 def test_what_a_lane_had_no_time_for_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
