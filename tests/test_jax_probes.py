@@ -75,3 +75,12 @@ def test_a_gradient_is_that_of_the_weighted_sum(side: Side) -> None:
 
 def test_each_script_shows_what_its_probe_shows(side: Side, tmp_path: Path) -> None:
     assert_shown_by_scripts(side, SCRIPTS, tmp_path)
+
+
+def test_what_makes_nothing_to_train_with_says_why() -> None:
+    with Side("optax") as offering:
+        assert offering.describe()["optax.measure_with_ema"].kind == "other"
+        (without,) = offering.run(Probe("optax.measure_with_ema"))
+        assert "missing 2 required positional arguments" in without.error
+        (tuple_of_two,) = offering.run(Probe("optax.contrib.MuonDimensionNumbers"))
+        assert tuple_of_two.error == "NotImplementedError: offered, and not tried"
