@@ -146,14 +146,14 @@ def test_a_probe_that_hung_is_not_remembered(shelf: Shelf, version: str, kept: s
     assert {one for one in ("1.0", "1.2", "1.5") if memory.get(one)} == kept
 
 
-def test_implied_ends_walk_inwards_and_say_so(
+def test_implied_ends_move_inwards_and_say_so(
     shelf: Shelf, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shelf.lacks = {"1.0": HUNG, "1.1": RAISES, "1.5": RAISES}
     assert cli.main(["bisect", "toylib", file(finding())]) == 0
     said = capsys.readouterr().out
-    assert f"toylib 1.0 to 1.1 cannot be an end: {RAISES}" in said
-    assert f"toylib 1.5 cannot be an end: {RAISES}" in said
+    assert f"toylib 1.2 is the oldest that was found to run; 1.1: {RAISES}" in said
+    assert f"toylib 1.4 is the newest that runs; 1.5: {RAISES}" in said
     assert "toylib 1.3 (no date known) is the first that parts, 1.2 the last that does not" in said
     # Answers are told apart by the release that they were compared with.
     shelf.lacks.pop("1.0")
@@ -162,7 +162,7 @@ def test_implied_ends_walk_inwards_and_say_so(
     assert set(shelf.asked) == {"1.0", "1.2", "1.3", "1.4"}
 
 
-def test_ends_that_are_named_do_not_walk(shelf: Shelf, capsys: pytest.CaptureFixture[str]) -> None:
+def test_ends_that_are_named_do_not_move(shelf: Shelf, capsys: pytest.CaptureFixture[str]) -> None:
     shelf.lacks = {"1.0": RAISES}
     implied, named = file(finding()), file(finding("1.0"), "named.json")
     for words in (["toylib", named], ["toylib==1.0", "toylib", implied]):
@@ -170,6 +170,15 @@ def test_ends_that_are_named_do_not_walk(shelf: Shelf, capsys: pytest.CaptureFix
             cli.main(["bisect", *words])
         assert ended.value.code == 2
         assert f"toylib 1.0: {RAISES}" in capsys.readouterr().err
+
+
+def test_an_old_end_is_looked_for_by_halves(shelf: Shelf) -> None:
+    shelf.versions = [f"1.{minor:03}" for minor in range(128)]
+    shelf.lacks = dict.fromkeys(shelf.versions[:50], RAISES)
+    looked = search(shelf, (True, False))
+    list(looked.run())
+    assert looked.releases[0].version == "1.050"
+    assert len([one for one in shelf.asked if one in shelf.lacks]) <= 7
 
 
 def test_where_no_release_can_be_asked_the_last_reason_is_told(shelf: Shelf) -> None:

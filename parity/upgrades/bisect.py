@@ -71,7 +71,7 @@ class Search:
     """A bisection of some findings over the releases of one package, the first and last included.
 
     `beside` are the requirements that go with every release. `implied` are the ends, old and new,
-    that nobody named: past releases that cannot be asked they walk inwards, and `said` tells so.
+    that nobody named: past releases that cannot be asked they move inwards, and `said` tells so.
     """
 
     package: str
@@ -87,26 +87,47 @@ class Search:
 
     def run(self) -> Iterator[Verdict]:
         """Yield each finding's verdict. Raises BuildError where an end fails."""
-        self._settle(0)
-        self._settle(-1)
+        self._settle_old()
+        self._settle_new()
         for number, finding in enumerate(self.findings):
             yield self._verdict(number, finding)
 
-    def _settle(self, end: int) -> None:
-        """Make sure that an end can be asked, 0 or -1: an implied one walks inwards until it can.
+    def _settle_old(self) -> None:
+        """Make sure that the old end can be asked; an implied one is looked for by halves.
 
-        Raises BuildError.
+        What is too old to run here is followed by what is not. Raises BuildError.
         """
-        gone = dict[str, str]()
-        while lack := self._ask(end).lack:
-            if not self.implied[end] or len(self.releases) == 2:
-                raise BuildError(f"{self.package} {self._version(end)}: {lack}")
-            gone[self._version(end)] = lack
-            self.releases = self.releases[:-1] if end else self.releases[1:]
-        if gone:
-            *others, last = gone
-            span = f"{others[0]} to {last}" if others else last
-            self.said.append(f"{self.package} {span} cannot be an end: {gone[last]}")
+        every, lack = self.releases, self._ask(0).lack
+        if not lack:
+            return
+        low, high = 0, len(every) - 1
+        while self.implied[0] and high - low > 1:
+            middle = (low + high) // 2
+            self._begin(every[middle:])
+            low, high, lack = (
+                (middle, high, told) if (told := self._ask(0).lack) else (low, middle, lack)
+            )
+        if high == len(every) - 1:
+            raise BuildError(f"{self.package} {every[low].version}: {lack}")
+        self._begin(every[high:])
+        oldest = f"{self._version(0)} is the oldest that was found to run"
+        self.said.append(f"{self.package} {oldest}; {every[low].version}: {lack}")
+
+    def _settle_new(self) -> None:
+        """Make sure that the new end can be asked; an implied one walks back. Raises BuildError."""
+        newest = self._version(-1)
+        while lack := self._ask(-1).lack:
+            if not self.implied[1] or len(self.releases) == 2:
+                raise BuildError(f"{self.package} {self._version(-1)}: {lack}")
+            self.releases, last = self.releases[:-1], f"{self._version(-1)}: {lack}"
+        if newest != self._version(-1):
+            told = f"{self._version(-1)} is the newest that runs"
+            self.said.append(f"{self.package} {told}; {last}")
+
+    def _begin(self, releases: Sequence[Release]) -> None:
+        """Search other releases: what others did was compared with another first one."""
+        self.releases, self._first = releases, None
+        self._answers = {name: one for name, one in self._answers.items() if one.lack}
 
     def _verdict(self, number: int, finding: Finding) -> Verdict:
         """Search for the place between a release that is as before and one that is not."""
