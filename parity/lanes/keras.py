@@ -120,7 +120,7 @@ def train(case: Case, mode: str) -> Trace:
 def loop(case: Case, mode: str) -> Loop:
     """Return the loop of `case`. Raises Refused where Keras refuses an argument."""
     keras.config.set_floatx(case.dtype)  # of losses, metrics and learning rates
-    keras.config.set_dtype_policy(case.dtype)  # of models and layers
+    keras.mixed_precision.set_global_policy(case.dtype)  # of models and layers; in every release
     return _own_loop(case) if mode == "apply" else _compiled_loop(case, mode == "eager")
 
 
