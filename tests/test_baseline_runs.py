@@ -9,6 +9,8 @@ import os
 import pytest
 from test_baseline import HAT, QUICK, SAVED, compared, plant, refusal, run, saved
 
+from parity import session
+
 # Loaded once, since a run in this process forgets what it has loaded itself.
 from parity.baseline.file import load
 from parity.lanes import installed
@@ -59,9 +61,9 @@ def test_a_device_makes_no_other_baseline(
     plant(pytester.path)
     with (pytester.path / "mine.py").open("a", encoding="utf-8") as file:
         file.write(ON_DEVICE)
-    monkeypatch.setattr(installed, "missing", lambda lane: _missing(lane.device, there))
+    monkeypatch.setattr(session, "missing", lambda lane: _missing(lane.device, there))
     assert set(load(saved(pytester)).lanes) == {"mine"}
-    monkeypatch.setattr(installed, "missing", lambda lane: _missing(lane.device, not there))
+    monkeypatch.setattr(session, "missing", lambda lane: _missing(lane.device, not there))
     result, kinds = compared(pytester)
     assert (result.ret, kinds) == (pytest.ExitCode.OK, set())
     told = "parity keeps no baseline of mine:gpu: they need a device"
