@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -48,9 +48,14 @@ def one_of(what: str, value: str, choices: Iterable[str]) -> str:
     names = list(choices)
     if value in names:
         return value
+    raise unknown(what, value, names)
+
+
+def unknown(what: str, value: str, names: Sequence[str]) -> ValueError:
+    """Return the error of a value that none of the names stands for."""
     like = get_close_matches(value, names, n=1)
     hint = f"; did you mean {like[0]}?" if like else ""
-    raise ValueError(f"{what}: expected one of {', '.join(names)}, got {value!r}{hint}")
+    return ValueError(f"{what}: expected one of {', '.join(names)}, got {value!r}{hint}")
 
 
 def writable(path: Path) -> Path:

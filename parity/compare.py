@@ -19,6 +19,8 @@ from parity.trace import Trace
 # A divergence is clear from this many times its bound on: a case is shrunk, and explanations are
 # told apart, only by what nobody could call barely over the bound.
 CLEAR = 10.0
+# How far the scores of two runs may lie apart that are one but for rounding: each by its bound.
+APART = 2.0
 
 
 class Status(StrEnum):

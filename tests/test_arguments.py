@@ -384,6 +384,8 @@ def test_a_class_is_audited_alone() -> None:
 
 
 def test_a_framework_that_nobody_knows_is_an_error() -> None:
+    with pytest.raises(ValueError, match="'jx' is not in list"):
+        run(["jx"], Record())
     options = argparse.Namespace(frameworks="jx", report=None)
     with pytest.raises(ValueError, match="expected one of keras, tf_keras, optax, torch, got 'jx'"):
         audit_with_progress(options)

@@ -65,6 +65,14 @@ def test_an_empty_selection_is_answered_with_the_choices() -> None:
         installed.load_lanes(",")
 
 
+def test_an_entry_point_without_lanes_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = EntryPoint("empty", "described", "parity.lanes")
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: [entry])
+    monkeypatch.setattr(installed, "_described", lambda module: [])
+    with pytest.raises(ValueError, match="got 'empty'"):
+        installed.load_lanes("empty")
+
+
 def test_a_file_is_asked_for_its_lanes() -> None:
     path = FAULTY / "described.py"
     mine, slow = installed.load_lanes(str(path))

@@ -33,9 +33,10 @@ def run(
     """Audit frameworks; return the outcomes of their installed versions, target by target.
 
     `classes`, if any, are parts of the names of the targets wanted, `kinds` the only trials wanted.
-    A brief audit tries one value of each argument. Raises AuditError.
+    A brief audit tries one value of each argument. Raises ValueError for a framework that is
+    unknown, AuditError for one that cannot be asked.
     """
-    crew = _Crew([name for name in FRAMEWORKS if name in names])
+    crew = _Crew(sorted(names, key=list(FRAMEWORKS).index))
     with ThreadPoolExecutor(at_once) as pool:
         try:
             offered = dict(zip(crew.names, pool.map(crew.targets, crew.names), strict=True))

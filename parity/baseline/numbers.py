@@ -15,6 +15,7 @@ import numpy as np
 
 from parity.baseline.content import Finding
 from parity.case import Array, Case
+from parity.compare import APART
 from parity.dials import Dials
 from parity.oracle import run_free
 from parity.trace import Trace
@@ -23,8 +24,6 @@ from parity.upgrades.probe import Nudge, Seen
 DIGITS = 6  # at most
 UNSETTLED = "unsettled"  # rounding decides what it is, or whether it is a number
 _NUDGES = (1, 2, 3)
-# Both of a finding's numbers may be off by a bound.
-_BOUNDS = 2
 
 
 def rounded(value: float, noise: float) -> str:
@@ -51,7 +50,7 @@ def near_scores(old: Finding, new: Finding) -> bool:
     one, other = Decimal(old.score), Decimal(new.score)
     if not (one.is_finite() and other.is_finite()):
         return old.score == new.score
-    return abs(one - other) <= _BOUNDS + _unit(one, other)
+    return abs(one - other) <= Decimal(APART) + _unit(one, other)
 
 
 def losses(case: Case, trace: Trace, dials: Dials) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from parity.asked import one_of
+from parity.asked import unknown
 from parity.lanes import Lane
 from parity.lanes.catalog import LANES
 from parity.lanes.device import lacking
@@ -65,7 +65,7 @@ def load_lanes(selection: str) -> list[Lane]:
     parts = [part.strip() for part in selection.split(",")]
     found = [lane for part in parts if part for lane in _resolved(part)]
     if not found:
-        one_of("lanes", selection, _choices())
+        raise unknown("lanes", selection, _choices())
     return list({lane.name: lane for lane in found}.values())
 
 
@@ -80,7 +80,7 @@ def _resolved(part: str) -> Iterable[Lane]:
         or [lane for entry in entries if entry.name == part for lane in _described(entry.value)]
     )
     if not lanes:
-        one_of("lanes", part, _choices())
+        raise unknown("lanes", part, _choices())
     return lanes
 
 

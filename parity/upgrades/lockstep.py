@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from parity.case import Case
-from parity.compare import Status, Verdict
+from parity.compare import APART, Status, Verdict
 from parity.diagnose import diagnose
 from parity.findings import summary
 from parity.generation import Source
@@ -26,7 +26,6 @@ from parity.upgrades.change import Change, Kind
 from parity.upgrades.environment import Environment
 
 PROFILE = PROFILES["quick"]
-_BOUNDS = 2  # of two sides that are one but for rounding
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +164,7 @@ def _same(old: Result, new: Result) -> bool:
     if one.index != other.index:
         # Rounding, which moves each side by a bound, may make another element the worst, and the
         # worst score another one by so much. An element that is no number any more is no rounding.
-        return abs(one.score - other.score) <= _BOUNDS
+        return abs(one.score - other.score) <= APART
     # Of what each side has, the other must agree with it within the oracle's bounds of both.
     return (
         abs(one.seen - other.seen) <= abs(one.bound) + abs(other.bound)
