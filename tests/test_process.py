@@ -276,7 +276,8 @@ def test_no_worker_outlives_its_parent(signal_number: signal.Signals, tmp_path: 
     tether = tmp_path / "tether"
     os.mkfifo(tether)
     command = [sys.executable, str(FAULTY / "parent.py"), str(tether), GOOD.to_json()]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    # A parent that is killed leaves its temporary files where the test's are.
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path)}
     with subprocess.Popen(command, stderr=subprocess.PIPE, env=environment) as parent:
         # Readable from both sides, so that opening waits for nobody.
         reader = os.open(tether, os.O_RDONLY | os.O_NONBLOCK)
@@ -302,6 +303,15 @@ def test_what_a_lane_started_ends_with_it(tmp_path: Path) -> None:
     assert told(reader, 6) == b"child\n"
     assert told(reader, 1) == b""
     os.close(reader)
+
+
+def test_temporary_files_of_a_lane_that_is_killed_go_with_it() -> None:
+    with Worker(lane("leave_a_file")) as worker:
+        (reply,) = worker.run([BAD])
+        assert isinstance(reply, Trace)
+        (path,) = map(Path, reply.messages)
+        assert path.exists()
+    assert not path.parent.exists()
 
 
 def told(reader: int, size: int) -> bytes:

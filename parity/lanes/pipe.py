@@ -55,16 +55,20 @@ class Process:
     """
 
     def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
+        # TensorFlow's generated code, say, stays where temporary files go when it is killed.
+        folder = tempfile.TemporaryDirectory(prefix="parity-", ignore_cleanup_errors=True)
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  # closed by _release
         self._messages: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._writer: threading.Thread | None = None
         try:
-            self._popen = _STARTER.submit(_start, command, environment, self._stderr).result()
+            variables = {**environment, "TMPDIR": folder.name}
+            self._popen = _STARTER.submit(_start, command, variables, self._stderr).result()
         except OSError as error:
             self._stderr.close()
+            folder.cleanup()
             raise Lost(Failure("import", f"no process: {error}")) from error
         # At the interpreter's end too, and when nobody refers to this any more.
-        self._release = weakref.finalize(self, _release, self._popen, self._stderr)
+        self._release = weakref.finalize(self, _release, self._popen, self._stderr, folder)
         self._reader = _thread(_read, self._popen.stdout, self._messages)
 
     @property
@@ -153,13 +157,18 @@ def _kill(popen: subprocess.Popen[bytes]) -> None:
     popen.wait()
 
 
-def _release(popen: subprocess.Popen[bytes], stderr: IO[bytes]) -> None:
+def _release(
+    popen: subprocess.Popen[bytes],
+    stderr: IO[bytes],
+    folder: tempfile.TemporaryDirectory[str],
+) -> None:
     _kill(popen)
     if popen.stdin is not None:
         # What could not be written is lost on purpose.
         with contextlib.suppress(OSError):
             popen.stdin.close()
     stderr.close()
+    folder.cleanup()
 
 
 def _thread(target: Any, *arguments: Any) -> threading.Thread:

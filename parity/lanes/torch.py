@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn, optim
 
+from parity.cache import cache
 from parity.case import LEAKY_SLOPE, Case, Clip, Loss
 from parity.lanes import Refused
 from parity.lanes.loop import Look, Loop, done, trained
@@ -96,6 +98,8 @@ def train(case: Case, mode: str) -> Trace:
 
 def loop(case: Case, mode: str) -> Loop:
     """Return the loop of `case`. Raises Refused where torch refuses an argument."""
+    if mode == "compile":  # before an optimizer is made, which settles the folder
+        os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(cache() / "torch"))
     dtype = getattr(torch, case.dtype)
     device = torch.device("cuda" if mode == "cuda" else "cpu")
     layers = _layers(case, dtype, device)

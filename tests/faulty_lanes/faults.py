@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import sys
+import tempfile
 import threading
 import warnings
 from dataclasses import replace
@@ -132,6 +133,12 @@ def return_nothing(_: Trace) -> None:
     return None
 
 
+def leave_a_file(trace: Trace) -> Trace:
+    handle, path = tempfile.mkstemp(prefix="left-")
+    os.close(handle)
+    return replace(trace, messages=(path,))
+
+
 def complain(trace: Trace) -> Trace:
     for _ in range(3):
         warnings.warn("eps is old", DeprecationWarning, stacklevel=1)
@@ -162,6 +169,7 @@ FAULTS = {
         lose_a_step,
         overflow,
         return_nothing,
+        leave_a_file,
         complain,
     )
 }
