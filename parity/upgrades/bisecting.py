@@ -200,7 +200,7 @@ def _named(words: Sequence[str]) -> tuple[str, list[str | None], dict[str, str]]
 def _end(requirement: Requirement) -> str | None:
     """Return the version that a word for the package names, None for the name alone."""
     name, _, end = str(requirement).partition("==")
-    with suppress(InvalidVersion):
+    with suppress(InvalidVersion):  # told below, with what was given
         if name == requirement.name:
             return str(Version(end)) if end else None
     raise ValueError(
