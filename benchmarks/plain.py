@@ -23,8 +23,9 @@ import tensorflow as tf
 import torch
 from torch import nn
 
-from parity.case import LEAKY_SLOPE, Case
+from parity.case import Case
 from parity.oracle import run_free
+from parity.parts import LEAKY_SLOPE
 
 Step = tuple[float, dict[str, Any], dict[str, Any]]  # loss, gradients, weights after
 

@@ -6,15 +6,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from parity.case import Layer as Layer
-    from parity.case import Loss as Loss
+    from parity.parts import Layer as Layer
+    from parity.parts import Loss as Loss
     from parity.watching import watch as watch
     from parity.watching.by_hand import Model as Model
     from parity.watching.by_hand import promise as promise
 
 _FROM = {
-    "Layer": "parity.case",
-    "Loss": "parity.case",
+    "Layer": "parity.parts",
+    "Loss": "parity.parts",
     "Model": "parity.watching.by_hand",
     "promise": "parity.watching.by_hand",
     "watch": "parity.watching",

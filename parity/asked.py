@@ -8,7 +8,8 @@ from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
-from parity.case import Case, CaseError
+from parity.case import Case
+from parity.validity import CaseError
 
 
 def positive(name: str, unit: str, value: str | float) -> float:

@@ -12,8 +12,10 @@ import numpy as np
 from numpy.random import RandomState  # its streams, unlike Generator's, never change
 from numpy.typing import NDArray
 
-from parity.case import Case, CaseError, Layer, Loss, Optimizer, parameter_shapes
+from parity.case import Case
+from parity.parts import Layer, Loss, Optimizer, parameter_shapes
 from parity.precision import representable
+from parity.validity import CaseError
 
 Array = NDArray[Any]
 Batches = tuple[tuple[int, ...], ...]

@@ -7,12 +7,13 @@ import math
 import numpy as np
 
 from parity.bounds import Bounded, near
-from parity.case import Case, CaseError
+from parity.case import Case
 from parity.changes.change import Change, Followed
 from parity.compare import pairs, scores
 from parity.dials import Dials
 from parity.oracle import Expected, passes, updates
 from parity.trace import Trace
+from parity.validity import CaseError
 
 
 def expectation(

@@ -128,7 +128,7 @@ class Runs:
 
 def _optimizers(words: str | None) -> list[str]:
     from parity.asked import one_of
-    from parity.case import OPTIMIZERS
+    from parity.parts import OPTIMIZERS
 
     if words is None:
         return list(OPTIMIZERS)

@@ -14,8 +14,8 @@ import numpy as np
 
 from parity import bounds, functions
 from parity.bounds import Array, Value
-from parity.case import Loss
 from parity.dials import Dials, held
+from parity.parts import Loss
 
 Terms = tuple[Value, Value]
 

@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 from parity import functions
 from parity.bounds import Value
-from parity.case import LEAKY_SLOPE, Layer
 from parity.dials import Dials, held
+from parity.parts import LEAKY_SLOPE, Layer
 
 
 class Activation(NamedTuple):

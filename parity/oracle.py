@@ -10,8 +10,9 @@ import numpy as np
 
 from parity import losses, model
 from parity.bounds import ARITHMETICS, TF32, Arithmetic, Array, Value
-from parity.case import Case, parameter_shapes
+from parity.case import Case
 from parity.dials import Dials
+from parity.parts import parameter_shapes
 from parity.trace import Recorder, Trace
 from parity.updates import Tensors, Vector, exactly, joined, stacked, training, updated
 

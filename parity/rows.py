@@ -9,10 +9,11 @@ from functools import cache
 from typing import Any
 
 from parity.arguments.framework import FRAMEWORKS
-from parity.case import OPTIMIZERS, Case
+from parity.case import Case
 from parity.datasets import REAL, article_cases
 from parity.known import Claim
 from parity.lanes import Lane
+from parity.parts import OPTIMIZERS
 from parity.profiles import Profile
 
 PROBLEMS = ("linear", "softmax", "mlp")

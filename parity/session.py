@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING, Any
 from parity import records
 from parity import report as pages
 from parity.asked import one_of, positive, read_case, seed_of, whole, writable
-from parity.case import Case, Optimizer
+from parity.case import Case
 from parity.datasets import REAL, real_case
 from parity.known import CLAIMS, in_force
 from parity.lanes import Lane
 from parity.lanes.catalog import LANES
 from parity.lanes.installed import load_lanes, missing, versions
+from parity.parts import Optimizer
 from parity.profiles import PROFILES, Profile
 from parity.rows import PROMPT, Row, Rows, articles
 

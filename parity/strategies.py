@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from parity.case import ACTIVATIONS, OPTIMIZERS, Array, Case, Clip, Layer, Loss, Optimizer
-from parity.case import parameter_shapes as shapes_of
+from parity.case import Array, Case
+from parity.parts import ACTIVATIONS, OPTIMIZERS, Clip, Layer, Loss, Optimizer
+from parity.parts import parameter_shapes as shapes_of
 from parity.precision import representable
 from parity.profiles import POOL
 

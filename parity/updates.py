@@ -9,9 +9,10 @@ import numpy as np
 
 from parity import bounds, functions
 from parity.bounds import Arithmetic, Array, Bounded, Value
-from parity.case import Case, Clip, parameter_shapes
+from parity.case import Case
 from parity.dials import Dials, held
 from parity.optimizers import RULES, Run, decay, decay_late
+from parity.parts import Clip, parameter_shapes
 
 Tensors = dict[str, Value]
 

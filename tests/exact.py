@@ -14,7 +14,8 @@ import numpy as np
 from mpmath import mp, mpf
 
 from parity.bounds import Bounded
-from parity.case import LEAKY_SLOPE, Case, Layer, Loss
+from parity.case import Case
+from parity.parts import LEAKY_SLOPE, Layer, Loss
 
 mp.dps = 80
 STEP = mpf(2) ** -66

@@ -14,12 +14,12 @@ import numpy as np
 from faulty_passes import gradients
 from faulty_runs import Spoiled, altered, for_case, given, only, replaced, ruled, wrapped
 
-from parity.case import OPTIMIZERS
 from parity.compare import Stage
 from parity.lanes import numpy32
 from parity.lanes.numpy32 import updates
 from parity.lanes.numpy32.activations import ACTIVATIONS, sigmoid
 from parity.lanes.numpy32.losses import LOSSES
+from parity.parts import OPTIMIZERS
 from parity.trace import Trace
 
 FORWARD, BACKWARD, STATE, UPDATE = Stage

@@ -9,10 +9,11 @@ from unittest.mock import patch
 import numpy as np
 from numpy.typing import NDArray
 
-from parity.case import Case, Loss
+from parity.case import Case
 from parity.lanes import numpy32
 from parity.lanes.numpy32 import Batch
 from parity.lanes.numpy32.activations import sigmoid
+from parity.parts import Loss
 from parity.precision import representable
 
 Array = NDArray[Any]

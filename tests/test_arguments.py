@@ -26,11 +26,11 @@ from parity.arguments.run import audit_with_progress
 from parity.arguments.target import Call, Run, Target
 from parity.arguments.trials import trials
 from parity.arguments.values import FALSY, VALUES, neutral, values_for
-from parity.case import OPTIMIZERS
 from parity.checks import test_arguments as check
 from parity.compare import Status
 from parity.lanes import Lane, installed
 from parity.optimizers import RULES
+from parity.parts import OPTIMIZERS
 from parity.session import Session
 
 DOC = """An optimizer.

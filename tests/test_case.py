@@ -15,24 +15,22 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from parity.case import (
+from parity.case import FORMAT, Case, with_arguments
+from parity.parts import (
     ACTIVATIONS,
     CLIPS,
     DTYPES,
-    FORMAT,
     LOSSES,
     OPTIMIZERS,
     REDUCTIONS,
-    Case,
-    CaseError,
     Clip,
     Layer,
     Loss,
     Optimizer,
     parameter_shapes,
-    with_arguments,
 )
 from parity.strategies import PROBLEMS, cases
+from parity.validity import CaseError
 
 any_case = st.tuples(st.sampled_from(PROBLEMS), st.sampled_from(tuple(OPTIMIZERS))).flatmap(
     lambda drawn: cases(*drawn, dtypes=DTYPES)

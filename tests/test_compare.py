@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 
 from parity.bounds import DOUBLE, Array, Bounded
-from parity.case import OPTIMIZERS, Case, Layer, Loss, Optimizer, parameter_shapes
+from parity.case import Case
 from parity.compare import Stage, Status, Verdict, judge, scores
 from parity.generation import generated
 from parity.lanes import numpy32
 from parity.oracle import run_free
+from parity.parts import OPTIMIZERS, Layer, Loss, Optimizer, parameter_shapes
 from parity.profiles import Profile
 from parity.strategies import PROBLEMS
 from parity.trace import Trace

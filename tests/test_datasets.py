@@ -9,9 +9,11 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from parity.case import DTYPES, Case, CaseError, Optimizer
+from parity.case import Case
 from parity.datasets import REAL, article_cases, real_case, standardised
+from parity.parts import DTYPES, Optimizer
 from parity.precision import representable
+from parity.validity import CaseError
 
 SGD = Optimizer("sgd")
 

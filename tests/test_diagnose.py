@@ -12,12 +12,13 @@ from faults import FAULTS, Fault
 from faulty_runs import control
 from test_faults import NAMES, drawn, first_clear
 
-from parity.case import OPTIMIZERS, Case
+from parity.case import Case
 from parity.changes import CHANGES
 from parity.changes.dials import SAYS
 from parity.changes.optimizer import IGNORED
 from parity.diagnose import Diagnosis, confirmed, diagnose, separated
 from parity.dials import DIALS
+from parity.parts import OPTIMIZERS
 
 # What each fault does, in the words of the explanation that must be the only one left.
 # fmt: off

@@ -10,7 +10,7 @@ import pytest
 from faults import FAULTS, Fault
 from faulty_runs import Train, control
 
-from parity.case import OPTIMIZERS, Case
+from parity.case import Case
 from parity.compare import CLEAR, Stage, Status, judge
 from parity.generation import generated
 from parity.known import CLAIMS
@@ -19,6 +19,7 @@ from parity.lanes.catalog import LANES
 from parity.lanes.installed import missing
 from parity.lanes.process import Workers
 from parity.lockstep import Harness, Result
+from parity.parts import OPTIMIZERS
 from parity.profiles import PROFILES
 from parity.strategies import PROBLEMS
 from parity.trace import Trace

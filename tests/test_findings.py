@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from parity.case import Case, Clip, Layer, Loss, Optimizer
+from parity.case import Case
 from parity.compare import Count, Divergence, Stage, Status, Verdict
 from parity.findings import describe, save, summary
 from parity.known import Claim
 from parity.lockstep import Result
+from parity.parts import Clip, Layer, Loss, Optimizer
 
 CASE = Case(
     layers=(Layer(3, "relu"), Layer(1)),

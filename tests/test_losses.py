@@ -14,8 +14,8 @@ from mpmath import mp, mpf
 
 from parity import bounds
 from parity.bounds import DOUBLE, Array, Bounded
-from parity.case import LOSSES, REDUCTIONS, Loss
 from parity.losses import objective, penalty
+from parity.parts import LOSSES, REDUCTIONS, Loss
 
 UNITS, ROWS = 3, 4
 CLASS_WEIGHTS = (0.5, 2.0, 0.75)

@@ -13,7 +13,7 @@ from mpmath import mp, mpf
 
 from parity import bounds, model
 from parity.bounds import DOUBLE, Array, Bounded
-from parity.case import ACTIVATIONS, LEAKY_SLOPE, Layer, parameter_shapes
+from parity.parts import ACTIVATIONS, LEAKY_SLOPE, Layer, parameter_shapes
 from parity.precision import PRECISIONS
 
 activations = pytest.mark.parametrize("name", ACTIVATIONS)

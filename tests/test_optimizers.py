@@ -15,9 +15,9 @@ from mpmath import mp, mpf
 
 from parity import bounds
 from parity.bounds import ARITHMETICS, DOUBLE, Array, Bounded
-from parity.case import OPTIMIZERS
 from parity.dials import DIALS
 from parity.optimizers import RULES, Run, decay
+from parity.parts import OPTIMIZERS
 from parity.precision import representable
 
 STEPS = 8

@@ -12,9 +12,10 @@ from exact import check, gradients, loss, numbers
 from mpmath import mp, mpf
 
 from parity.bounds import Bounded
-from parity.case import OPTIMIZERS, Array, Case, Clip, Layer, Loss, Optimizer, parameter_shapes
+from parity.case import Array, Case
 from parity.compare import Status, judge
 from parity.oracle import Expected, follow, run_free
+from parity.parts import OPTIMIZERS, Clip, Layer, Loss, Optimizer, parameter_shapes
 from parity.trace import Trace
 from parity.trace import check as check_trace
 

@@ -14,9 +14,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from parity.case import Case, Layer, Loss, Optimizer
+from parity.case import Case
 from parity.lanes import Lane, pipe
 from parity.lanes.process import Failure, Worker, Workers, train_in_process
+from parity.parts import Layer, Loss, Optimizer
 from parity.trace import Trace
 
 FAULTY = Path(__file__).with_name("faulty_lanes")

@@ -20,10 +20,11 @@ import pytest
 from browser import sample
 
 from parity import history, records, report
-from parity.case import Case, Layer, Loss, Optimizer
+from parity.case import Case
 from parity.compare import Status, Verdict, judge
 from parity.lanes import numpy32
 from parity.lockstep import Result
+from parity.parts import Layer, Loss, Optimizer
 from parity.report import finish, folder, main, write
 from parity.report.columns import columns, packed, rounded
 from parity.report.data import content

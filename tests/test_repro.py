@@ -15,18 +15,7 @@ import numpy as np
 import pytest
 
 from parity.bounds import ARITHMETICS
-from parity.case import (
-    ACTIVATIONS,
-    CLIPS,
-    LOSSES,
-    OPTIMIZERS,
-    REDUCTIONS,
-    Case,
-    Clip,
-    Layer,
-    Loss,
-    Optimizer,
-)
+from parity.case import Case
 from parity.compare import CLEAR, Divergence, Stage, Status, Verdict, judge
 from parity.known import CLAIMS, Claim, claimed, dials
 from parity.lanes import Lane
@@ -34,6 +23,17 @@ from parity.lanes.catalog import LANES
 from parity.lanes.installed import missing
 from parity.lockstep import Harness, Result, _candidates
 from parity.oracle import run_free
+from parity.parts import (
+    ACTIVATIONS,
+    CLIPS,
+    LOSSES,
+    OPTIMIZERS,
+    REDUCTIONS,
+    Clip,
+    Layer,
+    Loss,
+    Optimizer,
+)
 from parity.repro import LINES, NoRepro, script, scripts, trial
 from parity.repro.text import WIDTH, literal, wrapped
 from parity.session import Session

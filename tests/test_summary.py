@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 from parity import records
-from parity.case import Case, Layer, Loss, Optimizer
+from parity.case import Case
 from parity.compare import Count, Divergence, Stage, Status, Verdict
 from parity.known import Claim
 from parity.lockstep import Result
+from parity.parts import Layer, Loss, Optimizer
 from parity.summary import rounded, table, times
 
 CASE = Case(

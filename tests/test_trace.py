@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from parity.case import Case, Layer, Loss, Optimizer
+from parity.case import Case
+from parity.parts import Layer, Loss, Optimizer
 from parity.trace import Recorder, Trace, TraceError, check
 
 CASE = Case(

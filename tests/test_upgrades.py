@@ -16,12 +16,12 @@ import pytest
 from wheels import wheel
 
 from parity import cli, compare
-from parity.case import Optimizer
 from parity.compare import Divergence, Stage
 from parity.datasets import real_case
 from parity.lanes import Lane
 from parity.lanes.catalog import LANES
 from parity.lockstep import Result
+from parity.parts import Optimizer
 from parity.strategies import PROBLEMS
 from parity.trace import Trace
 from parity.upgrades import bisect as bisecting

@@ -13,11 +13,13 @@ from functools import cache
 import numpy as np
 
 from parity.arguments.target import Array, Arrays
-from parity.case import Case, CaseError, Clip, Layer, Loss, Optimizer
+from parity.case import Case
 from parity.compare import Status, judge
 from parity.known import CLAIMS, claimed, dials
 from parity.oracle import run_free
+from parity.parts import Clip, Layer, Loss, Optimizer
 from parity.trace import Trace
+from parity.validity import CaseError
 
 STEPS = 6
 EARLY = 2  # steps after which most runs that differ have differed

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from parity.case import ACTIVATIONS, LOSSES, REDUCTIONS, Case
+from parity.case import Case
 from parity.changes.change import Change, Followed, Turn, of_case
 from parity.dials import Dials
+from parity.parts import ACTIVATIONS, LOSSES, REDUCTIONS
 
 # What the dials that end in _factor can say, for a person.
 FACTOR_SAYS = {

@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from parity.case import CLIPS, OPTIMIZERS, Case
+from parity.case import Case
 from parity.changes.change import Change, Followed, Turn, of_case
 from parity.dials import Dials
+from parity.parts import CLIPS, OPTIMIZERS
 
 # What is used where an argument does nothing: nothing at all, and the defaults in use.
 IGNORED: Mapping[str, tuple[float | bool, ...]] = {

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from parity.case import ACTIVATIONS, CLIPS, LOSSES, Case
+from parity.case import Case
+from parity.parts import ACTIVATIONS, CLIPS, LOSSES
 
 OPTIONS = (
     "sample_weights",

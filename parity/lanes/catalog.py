@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from parity.case import LOSSES, OPTIMIZERS
 from parity.lanes import OPTIONS, Lane
+from parity.parts import LOSSES, OPTIMIZERS
 
 # On a machine with an accelerator the frameworks would take it for these lanes too.
 _ON_CPU = {"CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu"}

@@ -20,10 +20,11 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from parity.case import LEAKY_SLOPE, Case, Layer, Loss
+from parity.case import Case
 from parity.lanes import Refused
 from parity.lanes.jax_cache import keep_compiled
 from parity.lanes.loop import Look, Loop, trained
+from parity.parts import LEAKY_SLOPE, Layer, Loss
 from parity.trace import Trace
 
 Arrays = dict[str, Any]

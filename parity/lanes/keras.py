@@ -12,9 +12,10 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from parity.case import LEAKY_SLOPE, Case, Layer
+from parity.case import Case
 from parity.lanes import Refused
 from parity.lanes.loop import Look, Loop, trained
+from parity.parts import LEAKY_SLOPE, Layer
 from parity.trace import Trace
 
 Array = NDArray[Any]

@@ -8,9 +8,10 @@ from typing import Any
 
 import tensorflow as tf
 
-from parity.case import LEAKY_SLOPE, Case, Clip, Loss
+from parity.case import Case
 from parity.lanes.loop import Look, Loop, trained
 from parity.lanes.tensorflow_update import Tensors, arrays, traced, updates, variable
+from parity.parts import LEAKY_SLOPE, Clip, Loss
 from parity.trace import Trace
 
 Layers = tuple[tuple[str, bool], ...]  # each layer's activation, and whether it has a bias

@@ -12,9 +12,10 @@ import tensorflow as tf
 import tf_keras
 from numpy.typing import NDArray
 
-from parity.case import LEAKY_SLOPE, Case, Layer, Loss
+from parity.case import Case
 from parity.lanes import Refused
 from parity.lanes.loop import Look, Loop, trained
+from parity.parts import LEAKY_SLOPE, Layer, Loss
 from parity.trace import Trace
 
 Array = NDArray[Any]

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from torch import nn, optim
 
 from parity.cache import cache
-from parity.case import LEAKY_SLOPE, Case, Clip, Loss
+from parity.case import Case
 from parity.lanes import Refused
 from parity.lanes.loop import Look, Loop, done, trained
+from parity.parts import LEAKY_SLOPE, Clip, Loss
 from parity.trace import Trace
 
 Array = NDArray[Any]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from parity.case import OPTIMIZERS
 from parity.known import CLAIMS, Claim
+from parity.parts import OPTIMIZERS
 from parity.records import COUNTS
 from parity.report.columns import columns, finite
 from parity.report.findings import findings

@@ -7,10 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from parity.case import Case, parameter_shapes
+from parity.case import Case
 from parity.compare import Divergence, Stage
 from parity.known import dials
 from parity.lockstep import Result
+from parity.parts import parameter_shapes
 from parity.repro.shown import Part, Shown, name_of, named
 from parity.repro.slopes import slopes
 from parity.repro.updates import updates

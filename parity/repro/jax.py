@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from parity.case import LEAKY_SLOPE, Case
+from parity.case import Case
 from parity.compare import Stage
 from parity.lanes import Lane
+from parity.parts import LEAKY_SLOPE
 from parity.repro.shown import Part, Shown
 from parity.repro.text import Code, call, gradient, indented, index, literal, steps
 

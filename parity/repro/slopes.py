@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from parity.bounds import Array
-from parity.case import Case, Loss, parameter_shapes
+from parity.case import Case
 from parity.compare import Divergence, Stage
 from parity.oracle import follow
+from parity.parts import Loss, parameter_shapes
 from parity.repro.shown import (
     Part,
     Shown,

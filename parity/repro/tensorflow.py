@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from parity.case import LEAKY_SLOPE, Case
+from parity.case import Case
 from parity.compare import Stage
 from parity.lanes import Lane
+from parity.parts import LEAKY_SLOPE
 from parity.repro.shown import Part, Shown
 from parity.repro.text import call, gradient, indented, index, literal, steps
 

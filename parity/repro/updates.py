@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from parity.bounds import Array
-from parity.case import Case, Layer, Loss, parameter_shapes, with_arguments
+from parity.case import Case, with_arguments
 from parity.compare import Divergence, Stage
 from parity.oracle import Expected, follow
+from parity.parts import Layer, Loss, parameter_shapes
 from parity.precision import representable
 from parity.repro.shown import Part, Shown, kept_of, name_of, named, narrowed, unjudged, value_at
 from parity.trace import Trace

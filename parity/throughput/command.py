@@ -10,10 +10,11 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from parity.asked import one_of, positive, writable
-from parity.case import OPTIMIZERS, Case
+from parity.case import Case
 from parity.lanes import Lane
 from parity.lanes.catalog import LANES
 from parity.lanes.installed import load_lanes, missing
+from parity.parts import OPTIMIZERS
 from parity.throughput.bench import CONFIDENCE, Comparison, Outcome, Side, compared
 from parity.throughput.lanes import dtype_of
 from parity.throughput.sizes import PROBLEMS, SIZES, timed_case

@@ -10,8 +10,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from parity.case import OPTIMIZERS, Case, Layer, Loss, Optimizer, parameter_shapes
+from parity.case import Case
 from parity.oracle import run_free
+from parity.parts import OPTIMIZERS, Layer, Loss, Optimizer, parameter_shapes
 from parity.precision import representable
 from parity.strategies import PROBLEMS
 

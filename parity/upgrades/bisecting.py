@@ -15,10 +15,11 @@ from rich.console import Console
 from rich.markup import escape
 
 from parity.asked import one_of
-from parity.case import OPTIMIZERS, Case, CaseError
+from parity.case import Case
 from parity.generation import generated
 from parity.lanes.catalog import LANES
 from parity.lockstep import dtypes_of
+from parity.parts import OPTIMIZERS
 from parity.profiles import PROFILES
 from parity.strategies import PROBLEMS
 from parity.upgrades.bisect import Memory, Search, Verdict
@@ -27,6 +28,7 @@ from parity.upgrades.findings import Finding
 from parity.upgrades.interpreter import describe
 from parity.upgrades.probing import FRAMEWORKS
 from parity.upgrades.releases import Release, between, releases
+from parity.validity import CaseError
 
 _CHECK = PROFILES["quick"]
 _LANES = {lane.name: lane for lane in LANES}

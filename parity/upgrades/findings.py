@@ -11,7 +11,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from parity.case import Case, CaseError
+from parity.case import Case
 from parity.compare import Status
 from parity.repro import NoRepro, script
 from parity.repro.trial import Place
@@ -22,6 +22,7 @@ from parity.upgrades.lockstep import Apart
 from parity.upgrades.probe import Probe
 from parity.upgrades.probing import FRAMEWORKS, ProbeError, Side
 from parity.upgrades.upgrade import Report
+from parity.validity import CaseError
 
 FORMAT = 1
 _SHOWN = (Kind.SEMANTIC, Kind.DEFAULT, Kind.ARGUMENT, Kind.ERROR)

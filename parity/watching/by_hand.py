@@ -11,7 +11,7 @@ import numpy as np
 
 from parity.asked import one_of
 from parity.bounds import Array
-from parity.case import OPTIMIZERS, Layer, Loss
+from parity.parts import OPTIMIZERS, Layer, Loss
 from parity.watching.recording import Header, Parameter, Recording, Step, places
 
 

@@ -8,12 +8,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from parity.bounds import ARITHMETICS, Array, Bounded, Value, near
-from parity.case import Case, CaseError, Layer, Loss, Optimizer
+from parity.case import Case
 from parity.changes import SIMPLE
 from parity.changes.precision import PRECISION
 from parity.compare import scores
 from parity.dials import Dials
+from parity.parts import Layer, Loss, Optimizer
 from parity.updates import Tensors, Training, exactly, updated
+from parity.validity import CaseError
 
 
 @dataclass(frozen=True, slots=True)

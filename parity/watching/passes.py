@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from parity.bounds import Array, Bounded, Value, near
-from parity.case import Case, CaseError, Layer, Loss, Optimizer
+from parity.case import Case
 from parity.changes import CHANGES
 from parity.changes.change import Change, Followed
 from parity.changes.precision import PRECISION
@@ -17,8 +17,10 @@ from parity.compare import scores
 from parity.dials import Dials
 from parity.known import CLAIMS, claimed, dials, in_force
 from parity.oracle import passes
+from parity.parts import Layer, Loss, Optimizer
 from parity.trace import Trace
 from parity.updates import Tensors
+from parity.validity import CaseError
 from parity.watching.judged import Judged, added, seen
 from parity.watching.recording import Header, Parameter, Recording, Step
 from parity.watching.updates import befores

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from parity.bounds import ARITHMETICS, Array
-from parity.case import Clip, Optimizer
 from parity.dials import Dials
 from parity.known import CLAIMS, dials, in_force
+from parity.parts import Clip, Optimizer
 from parity.updates import Training
 from parity.watching.causes import Run, causes
 from parity.watching.judged import Judged, added, seen

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from parity.case import OPTIMIZERS
 from parity.compare import Stage
 from parity.known import CLAIMS
 from parity.lanes.catalog import LANES
+from parity.parts import OPTIMIZERS
 from parity.records import FORMAT
 
 PROBLEMS = ("linear", "softmax", "mlp")

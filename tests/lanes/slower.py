@@ -6,9 +6,10 @@ from dataclasses import replace
 from time import perf_counter
 from typing import Any
 
-from parity.case import OPTIMIZERS, Case
+from parity.case import Case
 from parity.lanes import Lane, numpy32
 from parity.lanes.loop import Look, Loop, trained
+from parity.parts import OPTIMIZERS
 from parity.trace import Trace
 
 MORE = 0.25

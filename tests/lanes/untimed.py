@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from parity.case import OPTIMIZERS, Case
+from parity.case import Case
 from parity.lanes import Lane, numpy32
 from parity.lanes.loop import Look, Loop, trained
+from parity.parts import OPTIMIZERS
 from parity.trace import Trace
 
 _EVERY = {name: tuple(arguments) for name, arguments in OPTIMIZERS.items()}

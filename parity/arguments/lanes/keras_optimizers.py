@@ -9,9 +9,9 @@ from typing import Any
 from parity.arguments import problem
 from parity.arguments.problem import BIAS, KERNEL, STEPS
 from parity.arguments.target import Call, Run, arguments_of
-from parity.case import OPTIMIZERS as HYPERPARAMETERS
-from parity.case import Clip
 from parity.compare import Status
+from parity.parts import OPTIMIZERS as HYPERPARAMETERS
+from parity.parts import Clip
 
 
 def schedules_of(library: Any, start: float) -> tuple[tuple[str, Any, float], ...]:

@@ -15,9 +15,9 @@ import optax
 from parity.arguments import problem
 from parity.arguments.problem import BIAS, EARLY, KERNEL, STEPS
 from parity.arguments.target import CONSTRUCTOR, REQUIRED, Array, Call, Run, Target, arguments_of
-from parity.case import OPTIMIZERS as HYPERPARAMETERS
 from parity.compare import Status
 from parity.lanes.jax import OPTIMIZERS, _argument
+from parity.parts import OPTIMIZERS as HYPERPARAMETERS
 
 _MASK = {KERNEL: True, BIAS: False}
 _VALUES: Mapping[str, tuple[Any, ...]] = {

@@ -25,9 +25,9 @@ from parity.arguments.target import (
     arguments_of,
     classes,
 )
-from parity.case import OPTIMIZERS
 from parity.compare import Status
 from parity.lanes.torch import OPTIMIZERS as SPELLINGS
+from parity.parts import OPTIMIZERS
 
 # Learning-rate schedulers that are put beside an optimizer: what it was given must still matter.
 SCHEDULERS: Mapping[str, Callable[[Any], Any]] = {

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from parity.case import LEAKY_SLOPE
+from parity.parts import LEAKY_SLOPE
 
 Array = NDArray[Any]
 ROOT_2_PI = math.sqrt(2 / math.pi)

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from parity.case import Loss
 from parity.lanes.numpy32.activations import sigmoid, softplus
 from parity.lanes.numpy32.sums import Shuffle, total
+from parity.parts import Loss
 
 Array = NDArray[Any]
 
