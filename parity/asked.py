@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import random
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
@@ -65,6 +66,8 @@ def writable(path: Path) -> Path:
         raise ValueError(f"{path}: no folder {path.parent}")
     if path.is_dir():
         raise ValueError(f"{path}: is a folder")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise ValueError(f"{path}: cannot be written to")
     return path
 
 

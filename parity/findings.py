@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 from parity.case import Case
@@ -23,15 +24,15 @@ def save(case: Case, folder: Path) -> Path:
     return shown
 
 
-def save_script(result: Result, lane: Lane, folder: Path) -> str:
-    """Write the repro beside the case; return its command, or why there is none."""
+def save_script(result: Result, lane: Lane, folder: Path) -> tuple[str, str]:
+    """Write the repro beside the case; return its command, or why there is none, and its text."""
     shown = FOLDER / f"{result.case.digest}-{lane.name.replace(':', '-')}.py"
     try:
         text = script(result, lane)
-    except NoRepro as reason:
-        return f"none: {reason}"
-    (folder / shown).write_text(text, encoding="utf-8")
-    return f"python {shown}"
+        (folder / shown).write_text(text, encoding="utf-8")
+    except (NoRepro, OSError) as reason:
+        return f"none: {reason}", ""
+    return f"python {shlex.quote(str(shown))}", text
 
 
 def describe(result: Result, who: str, again: str) -> str:

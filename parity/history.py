@@ -300,5 +300,7 @@ def _opened(path: Path, *, write: bool = False) -> Iterator[sqlite3.Connection]:
     except HistoryError:
         raise
     except (sqlite3.Error, OSError, ValueError, TypeError) as error:
-        hint = "remove it, or name another file by PARITY_HISTORY"
+        hint = "name another file by PARITY_HISTORY"
+        if not isinstance(error, sqlite3.OperationalError | OSError):  # locked, or a full disk
+            hint = f"remove it, or {hint}"
         raise HistoryError(f"{path}: not a history that can be used: {error}; {hint}") from error

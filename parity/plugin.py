@@ -6,6 +6,7 @@ they are needed, since every pytest run of the environment loads this file.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Take part in a run of `pytest parity`; leave any other alone."""
+    here = config.invocation_params.dir
+    # `pytest parity` means the checks wherever no folder of its own has that name.
+    config.args[:] = [
+        str(PACKAGE) if word == "parity" and not (here / word).exists() else word
+        for word in config.args
+    ]
     if _asked(config):
         from parity.run import start
 
@@ -75,7 +82,9 @@ def pytest_configure(config: pytest.Config) -> None:
     # Words that ask for something else than a run.
     if options and not {"-h", "--help", "--version", "--fixtures", "--markers"} & set(typed):
         words = " ".join(word for word in typed if word.startswith("-"))
-        raise pytest.UsageError(f"{options[0]} is for `pytest parity {words}`")
+        # A folder of that name lies here, which is not the checks'.
+        checks = "--pyargs parity" if "parity" in typed else "parity"
+        raise pytest.UsageError(f"{options[0]} is for `pytest {checks} {words}`")
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -89,7 +98,8 @@ def _asked(config: pytest.Config) -> bool:
         name = argument.split("::")[0]
         if config.getoption("pyargs") and name.split(".")[0] == "parity":
             return True
-        path = (config.invocation_params.dir / name).resolve()
+        # resolve() raises where links go round in a circle.
+        path = Path(os.path.realpath(config.invocation_params.dir / name))
         if path == PACKAGE or PACKAGE in path.parents:
             return True
     return False

@@ -66,8 +66,11 @@ def by_lane(records: Iterable[Record]) -> dict[str, list[Record]]:
     return dict(sorted(lanes.items()))
 
 
-def write(path: Path, facts: Mapping[str, Any], records: Sequence[Record]) -> None:
-    """Write all verdicts, and what is known of the run; inf and nan stand there as strings."""
+def write(path: Path, facts: Mapping[str, Any], records: Sequence[Record]) -> list[str]:
+    """Write all verdicts, and what is known of the run; inf and nan stand there as strings.
+
+    Return what a person should read: where they are. Raises OSError.
+    """
     report = {
         "format": FORMAT,
         **facts,
@@ -76,6 +79,7 @@ def write(path: Path, facts: Mapping[str, Any], records: Sequence[Record]) -> No
     }
     text = json.dumps(_finite(report), indent=1, allow_nan=False)
     path.write_text(text + "\n", encoding="utf-8")
+    return [f"verdicts: {path}"]
 
 
 def _dials(result: Result) -> dict[str, list[str]]:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Generator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from parity.plugin import PACKAGE
+from parity.plugin import CHECKS, PACKAGE
 from parity.session import Session
 
 if TYPE_CHECKING:
     from parity.baseline.gate import Gate
 
-CHECKS = "parity.checks."
+MODULES = "parity.checks."
 
 
 def start(config: pytest.Config) -> None:
@@ -87,16 +88,27 @@ class Run:
 
         return ByLane(config, log, [lane.name for lane in self.session.lanes])
 
+    @pytest.hookimpl(wrapper=True)
+    def pytest_collect_file(
+        self, file_path: Path, parent: pytest.Collector
+    ) -> Generator[None, list[Any], list[Any]]:
+        """Collect the checks, whatever `python_files` of the user's project says."""
+        found = yield
+        if not found and file_path.match("test_*.py") and file_path.parent == CHECKS:
+            return [pytest.Module.from_parent(parent, path=file_path)]
+        return found
+
     @pytest.hookimpl(tryfirst=True)
-    def pytest_pycollect_makeitem(self, collector: Any, name: str) -> list[Any] | None:
+    def pytest_pycollect_makeitem(self, collector: Any, name: str, obj: Any) -> list[Any] | None:
         """Leave out the checks that this run has no rows for."""
-        if name.startswith("test_") and collector.obj.__name__.startswith(CHECKS):
+        if name.startswith("test_") and collector.obj.__name__.startswith(MODULES):
+            obj.__test__ = True  # whatever `python_functions` of the user's project says
             return None if self.session.rows(name) else []
         return None
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         """Parametrize the checks over lanes."""
-        if not metafunc.module.__name__.startswith(CHECKS):
+        if not metafunc.module.__name__.startswith(MODULES):
             return
         rows = self.session.rows(metafunc.function.__name__)
         values = [pytest.param(*row.values.values(), id=row.id) for row in rows]
@@ -142,8 +154,6 @@ class Run:
             terminalreporter.section("parity")
             terminalreporter.write(table(self.records))
         yield
-        if self.session.report is not None and self._reports():
-            terminalreporter.write_line(f"verdicts: {self.session.report}")
         for line in self._told:
             terminalreporter.write_line(line)
 
@@ -151,6 +161,8 @@ class Run:
         """Write the verdicts where they were asked for."""
         if self._reports():
             self._told = self.session.finish(self.records, int(session.exitstatus))
+            if self.session.unwritten and session.exitstatus == pytest.ExitCode.OK:
+                session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_unconfigure(self) -> None:
         """End the worker processes."""

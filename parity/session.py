@@ -6,7 +6,8 @@ It is made while tests are collected, so what only a running check needs is impo
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -21,7 +22,7 @@ from parity.datasets import REAL, real_case
 from parity.known import CLAIMS, in_force
 from parity.lanes import Lane
 from parity.lanes.catalog import LANES
-from parity.lanes.installed import load_lanes, missing, versions
+from parity.lanes.installed import chosen_lanes, missing, versions
 from parity.parts import Optimizer
 from parity.profiles import PROFILES, Profile
 from parity.rows import PROMPT, Row, Rows, articles
@@ -59,7 +60,7 @@ class Session:
         self.profile_name = one_of("profile", profile, PROFILES)
         self.profile: Profile = PROFILES[profile]
         self.cases = None if cases is None else whole(cases)
-        self.timeout = positive("timeout", "seconds", timeout)
+        self.timeout = min(positive("timeout", "seconds", timeout), threading.TIMEOUT_MAX)
         self.seed = seed_of(seed)
         self.report = None if report is None else writable(Path(report))
         self.page = None if page is None else pages.folder(Path(page))
@@ -69,9 +70,10 @@ class Session:
         self.command = command
         self.gate = gate
         self.judged: Judged | None = None  # at the end, where there is a gate
+        self.unwritten = False  # at the end, where a file that was asked for could not be
         # The words that lanes were chosen with; None: all there are.
         self.selection = None if lanes is None else _words(lanes)
-        self._origins = _chosen(lanes)
+        self._origins = chosen_lanes(lanes)
         self.missing: dict[str, str] = {}
         chosen = [lane for lane, _ in self._origins.values()]
         if self.profile.brief and lanes is None and case is None:
@@ -179,15 +181,16 @@ class Session:
         if told in self._told:
             result = replace(result, detail="")  # a traceback is read once
         self._told.add(told)
-        path = self.case_path or save(result.case, self.folder)
-        words = [f"--parity-case={path}", f"--parity-lanes={self._origins[lane.name][1]}"]
-        again = " ".join([self.command, *(shlex.quote(word) for word in words)])
+        try:
+            path = self.case_path or save(result.case, self.folder)
+            words = [f"--parity-case={path}", f"--parity-lanes={self._origins[lane.name][1]}"]
+            again = " ".join([self.command, *(shlex.quote(word) for word in words)])
+        except OSError as error:
+            again = f"the case could not be saved: {error}"
         told_as, script = describe(result, self._who(lane, result), again), ""
         if self.case_path is None and result.verdict.divergence is not None:
-            repro = save_script(result, lane, self.folder)
+            repro, script = save_script(result, lane, self.folder)
             told_as += f"\n  repro:  {repro}"
-            if repro.startswith("python "):
-                script = (self.folder / repro.removeprefix("python ")).read_text(encoding="utf-8")
         kept = finding_data(result, text=told_as, again=again, script=script)
         self._records[nodeid][-1]["finding"] = kept
         return told_as
@@ -195,7 +198,7 @@ class Session:
     def finish(self, verdicts: list[dict[str, Any]], exit_status: int) -> list[str]:
         """Write verdicts and report where they were asked for, and keep the run in the history.
 
-        Return what a person should read of it.
+        Return what a person should read of it; `unwritten` says that something is lost.
         """
         facts: dict[str, Any] = {
             "at": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -211,9 +214,18 @@ class Session:
         if self.judged is not None:
             facts["changes"] = [change.to_dict() for change in self.judged.changes]
             facts["compared"] = list(self.judged.notes)
-        if self.report is not None:
-            records.write(self.report, facts, verdicts)
-        return pages.finish(facts, verdicts, self.page, self.folder)
+        told = self._written("report", pages.finish, facts, verdicts, self.page, self.folder)
+        if self.report is None:
+            return told
+        return [*self._written("verdicts", records.write, self.report, facts, verdicts), *told]
+
+    def _written(self, what: str, write: Callable[..., list[str]], *arguments: Any) -> list[str]:
+        """Write, and return what is told of it: what the run found is shown in any case."""
+        try:
+            return write(*arguments)
+        except (OSError, ValueError) as error:
+            self.unwritten = True
+            return [f"{what}: not written: {error}"]
 
     def _able(self, chosen: list[Lane], selection: str | None) -> list[Lane]:
         """Return the lanes that can run, the slowest first, and keep why the others cannot."""
@@ -232,7 +244,7 @@ class Session:
             raise ValueError(f"no lane can run {self.case_path}: {reasons}")
         if not able and selection:
             raise ValueError(f"no lane can run: {reasons}")
-        if not any(_is_evidence(lane) or lane.name in asked for lane in able):
+        if self.missing and not any(_is_evidence(lane) or lane.name in asked for lane in able):
             raise ValueError(f"no framework is installed: {INSTALL}")
         return able
 
@@ -256,18 +268,6 @@ class Session:
 
 def _words(selection: str) -> tuple[str, ...]:
     return tuple(sorted({part.strip() for part in selection.split(",") if part.strip()}))
-
-
-def _chosen(selection: str | None) -> dict[str, tuple[Lane, str]]:
-    """Return the lanes by name, each with the words that choose it."""
-    known = {lane.name: (lane, lane.name) for lane in LANES}
-    if selection is None:
-        return known
-    parts = [part.strip() for part in selection.split(",") if part.strip()]
-    found = {lane.name: (lane, part) for part in parts for lane in load_lanes(part)}
-    # With nothing in it, the selection itself is what is wrong.
-    found = found or {lane.name: (lane, selection) for lane in load_lanes(selection)}
-    return {name: known.get(name, chosen) for name, chosen in found.items()}
 
 
 def _check(nodeid: str) -> str:

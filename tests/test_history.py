@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from parity import history
 from parity.history import (
     VERSION,
     HistoryError,
@@ -60,6 +61,18 @@ def kept(path: Path, *results: Results) -> dict[str, Any]:
     for one in results:
         assert append(one, path) is None
     return {one.what: one for one in changed(path)}
+
+
+def test_a_history_that_another_writer_holds_is_not_to_be_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(history, "PATIENCE", 0.1)
+    kept(tmp_path / "h", run(1))
+    with closing(sqlite3.connect(tmp_path / "h", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        told = append(run(2), tmp_path / "h")
+    assert told is not None
+    assert told.endswith("database is locked; name another file by PARITY_HISTORY")
 
 
 def test_what_never_changed_says_since_when(tmp_path: Path) -> None:

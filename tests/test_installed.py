@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
+import re
 import subprocess
 import sys
 from importlib.metadata import EntryPoint, EntryPoints
@@ -88,6 +89,48 @@ def test_a_file_that_cannot_be_asked_is_an_error() -> None:
         installed.load_lanes(str(FAULTY / "faults.py"))
     with pytest.raises(ValueError, match=r"nowhere\.py: no such file"):
         installed.load_lanes("nowhere.py")
+
+
+def test_two_lanes_of_one_name_are_refused(tmp_path: Path) -> None:
+    for name in ("one", "other"):
+        offered = 'optimizers={"sgd": ()}, pace=1' + "." * (name == "other")
+        written(tmp_path / f"{name}.py", f'"mine", __file__, {offered}')
+    one, other = (str(tmp_path / f"{name}.py") for name in ("one", "other"))
+    assert [lane.name for lane in installed.load_lanes(f"{one},{one}")] == ["mine"]
+    with pytest.raises(ValueError, match=r"other\.py: its lane mine has the name of another lane$"):
+        installed.load_lanes(f"{one},{other}")
+    written(tmp_path / "torch.py", '"torch", __file__, optimizers={"sgd": ()}')
+    with pytest.raises(ValueError, match=r"torch\.py: its lane torch has the name of another lane"):
+        installed.load_lanes(str(tmp_path / "torch.py"))
+
+
+@pytest.mark.parametrize(
+    ("lane", "message"),
+    [
+        ('"my/lane", __file__', "lane's name of letters, digits and .@:+-, got 'my/lane'"),
+        ('"a", __file__', "optimizers of a: expected each with its hyperparameters, got {}"),
+        ('"a", "a", optimizers=["sgd"]', "expected each with its hyperparameters, got ('sgd',)"),
+        ('"a", "a", optimizers={"sdg": ()}', "optimizers of a: expected one of sgd, "),
+        ('"a", "a", optimizers={"sgd": ("eps",)}', "sgd of a: expected one of momentum, "),
+        ('"a", "a", optimizers={"sgd": ()}, dtypes=("float23",)', "dtypes of a: expected one of "),
+        ('"a", "a", optimizers={"sgd": ()}, dtypes="float32"', "expected a list of names, got 'fl"),
+        ('"a", "a", optimizers={"sgd": ()}, packages="numpy"', "expected a list, got 'numpy'"),
+        ('"a", "a", optimizers={"sgd": ()}, pace="fast"', "above 0, at most 1, got 'fast'"),
+        ('"a", "a", optimizers={"sgd": ()}, pace=2', "above 0, at most 1, got 2"),
+    ],
+)
+def test_a_lane_that_offers_what_there_is_not_is_refused(
+    lane: str, message: str, tmp_path: Path
+) -> None:
+    written(tmp_path / "lane.py", lane)
+    with pytest.raises(ValueError, match=f"^{re.escape(str(tmp_path / 'lane.py'))}: ") as failure:
+        installed.load_lanes(str(tmp_path / "lane.py"))
+    assert message in str(failure.value)
+
+
+def written(path: Path, lane: str) -> None:
+    head = "from parity.lanes import Lane\n\ntrain = None\n"
+    path.write_text(f"{head}LANES = [Lane({lane})]\n", encoding="utf-8")
 
 
 def test_an_entry_point_is_asked_for_its_lanes(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -154,6 +154,55 @@ def test_a_command_names_the_checks_as_they_can_be_reached_from_here(tmp_path: P
     assert command(tmp_path) == "pytest --pyargs parity"
 
 
+def test_the_checks_run_by_their_name_where_no_folder_has_it(pytester: pytest.Pytester) -> None:
+    words = (lanes("healthy"), "--parity-profile=quick", "-k", "linear-sgd")
+    assert pytester.runpytest_inprocess("parity", *words).ret == pytest.ExitCode.OK
+    pytester.mkdir("parity")
+    said = refusal(pytester.runpytest_inprocess("parity", *words))
+    assert f"is for `pytest --pyargs parity {words[0]} " in said
+
+
+@pytest.mark.parametrize("setting", ["python_files = check_*.py", "python_functions = check_*"])
+def test_a_projects_own_names_of_tests_do_not_hide_the_checks(
+    pytester: pytest.Pytester, setting: str
+) -> None:
+    pytester.makeini(f"[pytest]\n{setting}\n")
+    run(pytester, lanes("healthy"), "-k", "linear-sgd").assert_outcomes(passed=2)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a full disk")
+@pytest.mark.parametrize("lane", ["healthy", "faulty"])
+def test_a_file_that_cannot_be_written_loses_nothing_else(
+    pytester: pytest.Pytester, lane: str
+) -> None:
+    words = (lanes(lane), "-k", "linear-sgd", "--parity-json=/dev/full", "--parity-report=page")
+    result = run(pytester, *words)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    told = ["verdicts: not written: *No space left*", "report: page/report.html"]
+    result.stdout.fnmatch_lines(["lane * sgd *", f"{lane} *", *told])
+
+
+def test_a_finding_is_told_where_its_case_cannot_be_saved(pytester: pytest.Pytester) -> None:
+    pytester.makefile("", reports="no folder")
+    result = run(pytester, lanes("faulty"), "-k", "linear-sgd")
+    result.stdout.fnmatch_lines(
+        [
+            "faulty (numpy *) parts from the oracle at step * of *, stage update: weights *",
+            "  again:  the case could not be saved: *",
+            "  repro:  none: *",
+        ]
+    )
+
+
+def test_what_a_lane_says_in_no_alphabet_is_in_the_report(pytester: pytest.Pytester) -> None:
+    source = (LANES / "faulty.py").read_text(encoding="utf-8").replace('"faulty"', '"odd"')
+    raising = re.sub(r"(def train\(.*\n)", r'\1    raise ValueError("\\ud800")\n', source)
+    pytester.makepyfile(odd=raising)
+    words = ("--parity-lanes=odd.py", "-k", "linear-sgd", "--parity-report=page")
+    assert run(pytester, *words).ret == pytest.ExitCode.TESTS_FAILED
+    assert "ValueError: \\ud800" in (pytester.path / "page/report.md").read_text(encoding="utf-8")
+
+
 def test_a_crash_is_a_verdict_and_the_other_lanes_are_kept(pytester: pytest.Pytester) -> None:
     words = ("-k", "linear-sgd", "--parity-json=all.json")
     result = run(pytester, lanes("crashing", "healthy"), *words)
@@ -360,6 +409,7 @@ def test_a_lane_asked_for_by_name_says_what_it_needs(pytester: pytest.Pytester) 
 @pytest.mark.usefixtures("nothing_installed")
 def test_the_control_runs_alone_where_it_is_asked_for_by_name(pytester: pytest.Pytester) -> None:
     assert run(pytester, "--parity-lanes=numpy32", "--collect-only").ret == pytest.ExitCode.OK
+    assert run(pytester, "--parity-lanes=numpy*", "--collect-only").ret == pytest.ExitCode.OK
 
 
 # Misuse: one sentence, before any process is started
@@ -453,6 +503,18 @@ def test_a_case_that_no_lane_can_run_is_refused(pytester: pytest.Pytester, case_
 def test_an_option_without_the_checks_says_what_to_type(pytester: pytest.Pytester) -> None:
     said = refusal(pytester.runpytest_inprocess("--parity-lanes=torch", "-x"))
     assert said == "--parity-lanes=torch is for `pytest parity --parity-lanes=torch -x`"
+
+
+def test_no_patience_is_too_long(pytester: pytest.Pytester) -> None:
+    words = (lanes("healthy"), "-k", "linear-sgd", "--parity-timeout=1e300")
+    run(pytester, *words).assert_outcomes(passed=2)
+
+
+def test_links_that_go_round_in_a_circle_are_pytest_s_to_refuse(pytester: pytest.Pytester) -> None:
+    (pytester.path / "one").symlink_to("two")
+    (pytester.path / "two").symlink_to("one")
+    result = pytester.runpytest_inprocess("one")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
 
 
 def test_the_options_are_explained(pytester: pytest.Pytester) -> None:

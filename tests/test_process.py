@@ -306,6 +306,31 @@ def test_what_a_lane_started_ends_with_it(tmp_path: Path) -> None:
     os.close(reader)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="needs process groups")
+def test_what_a_lane_started_ends_where_the_lane_died_by_itself(tmp_path: Path) -> None:
+    tether = tmp_path / "tether"
+    os.mkfifo(tether)
+    reader = os.open(tether, os.O_RDONLY | os.O_NONBLOCK)
+    variables = {"FAULTY_TETHER": str(tether)}
+    with Worker(Lane("t", str(FAULTY / "tethered.py"), "orphan", environment=variables)) as worker:
+        (reply,) = worker.run([GOOD])
+        assert isinstance(reply, Failure)
+        assert told(reader, 7) == b"orphan\n"
+        assert told(reader, 1) == b""
+    os.close(reader)
+
+
+@pytest.mark.parametrize("name", ["parity", "random"])
+def test_what_lies_in_the_folder_of_the_run_shadows_nothing(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / f"{name}.py").write_text("raise ImportError('not the one')\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    with Worker(lane()) as worker:
+        (reply,) = worker.run([GOOD])
+    assert isinstance(reply, Trace), reply
+
+
 def test_temporary_files_of_a_lane_that_is_killed_go_with_it() -> None:
     with Worker(lane("leave_a_file")) as worker:
         (reply,) = worker.run([BAD])

@@ -7,17 +7,29 @@ import functools
 import importlib.metadata
 import importlib.util
 import platform
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from parity.asked import unknown
-from parity.lanes import Lane
+from parity.asked import one_of, unknown
+from parity.lanes import OPTIONS, Lane
 from parity.lanes.catalog import LANES
 from parity.lanes.device import lacking
 from parity.lanes.process import LaneError, Worker
+from parity.parts import ACTIVATIONS, CLIPS, DTYPES, LOSSES, OPTIMIZERS
 
 GROUP = "parity.lanes"  # entry points: a name and the module that has LANES
+
+# The names that a lane may offer.
+_CHOICES: Mapping[str, Iterable[str]] = {
+    "optimizers": OPTIMIZERS,
+    "dtypes": DTYPES,
+    "activations": ACTIVATIONS,
+    "losses": LOSSES,
+    "clips": CLIPS,
+    "options": OPTIONS,
+}
 
 # How to get what a lane of the catalog needs; tf_keras requires a distribution that would be
 # unpacked over tensorflow-cpu.
@@ -57,16 +69,33 @@ def versions() -> dict[str, str]:
 def load_lanes(selection: str) -> list[Lane]:
     """Return the lanes that a comma-separated selection names, each once, in its order.
 
-    A part is a lane's name; a pattern (`torch:*`); a framework, for all of its lanes, where no
-    lane has that very name; the path of a Python file with `LANES`; or the name of an entry point
-    of the group `parity.lanes`. Raises ValueError for anything else, and for a file that cannot be
-    asked.
+    As `chosen_lanes`. Raises ValueError.
     """
-    parts = [part.strip() for part in selection.split(",")]
-    found = [lane for part in parts if part for lane in _resolved(part)]
+    return [lane for lane, _ in chosen_lanes(selection).values()]
+
+
+def chosen_lanes(selection: str | None) -> dict[str, tuple[Lane, str]]:
+    """Return the lanes that a comma-separated selection names, by name; the catalog's for None.
+
+    Each is with the words that choose it. A part is a lane's name; a pattern (`torch:*`); a
+    framework, for all of its lanes, where no lane has that very name; the path of a Python file
+    with `LANES`; or the name of an entry point of the group `parity.lanes`. Raises ValueError for
+    anything else, for a file that cannot be asked or whose lanes are none, and for two lanes of one
+    name.
+    """
+    known = {lane.name: (lane, lane.name) for lane in LANES}
+    if selection is None:
+        return known
+    found: dict[str, tuple[Lane, str]] = {}
+    for part in filter(None, map(str.strip, selection.split(","))):
+        for lane in _resolved(part):
+            other = found.get(lane.name) or known.get(lane.name, (lane, part))
+            if other[0] != lane:
+                raise ValueError(f"{part}: its lane {lane.name} has the name of another lane")
+            found[lane.name] = other
     if not found:
         raise unknown("lanes", selection, _choices())
-    return list({lane.name: lane for lane in found}.values())
+    return found
 
 
 def _resolved(part: str) -> Iterable[Lane]:
@@ -97,10 +126,33 @@ def _described(module: str) -> list[Lane]:
             return [_lane(record) for record in worker.describe()]
     except (LaneError, TypeError) as error:
         raise ValueError(f"{module} has no lanes: {error}") from error
+    except ValueError as error:
+        raise ValueError(f"{module}: {error}") from error
 
 
 def _lane(record: Mapping[str, Any]) -> Lane:
-    return Lane(**{name: _frozen(value) for name, value in record.items()})
+    """Return the lane that a file describes. Raises ValueError for what is no lane's."""
+    lane = Lane(**{name: _frozen(value) for name, value in record.items()})
+    if not isinstance(lane.name, str) or not re.fullmatch(r"[\w.@:+-]+", lane.name):
+        raise ValueError(f"expected a lane's name of letters, digits and .@:+-, got {lane.name!r}")
+    for what, choices in _CHOICES.items():
+        found = getattr(lane, what)
+        if not isinstance(found, (tuple, dict) if what == "optimizers" else tuple):
+            raise ValueError(f"{what} of {lane.name}: expected a list of names, got {found!r}")
+        for name in found:
+            one_of(f"{what} of {lane.name}", name, choices)
+    if not isinstance(lane.optimizers, dict) or not lane.optimizers:
+        told = f"optimizers of {lane.name}: expected each with its hyperparameters"
+        raise ValueError(f"{told}, got {lane.optimizers!r}")
+    for optimizer, names in lane.optimizers.items():
+        for name in names:
+            one_of(f"{optimizer} of {lane.name}", name, OPTIMIZERS[optimizer])
+    if not isinstance(lane.packages, tuple):
+        raise ValueError(f"packages of {lane.name}: expected a list, got {lane.packages!r}")
+    if not isinstance(lane.pace, int | float) or not 0 < lane.pace <= 1:
+        told = f"pace of {lane.name}: expected a number above 0, at most 1"
+        raise ValueError(f"{told}, got {lane.pace!r}")
+    return lane
 
 
 def _frozen(value: Any) -> Any:

@@ -67,8 +67,10 @@ class Process:
             self._stderr.close()
             folder.cleanup()
             raise Lost(Failure("import", f"no process: {error}")) from error
-        # At the interpreter's end too, and when nobody refers to this any more.
+        # At the interpreter's end too, the last of these first, and when nobody refers to this any
+        # more. Each once: the number of a group that has ended may be another's later.
         self._release = weakref.finalize(self, _release, self._popen, self._stderr, folder)
+        self._kill = weakref.finalize(self, _kill, self._popen)
         self._reader = _thread(_read, self._popen.stdout, self._messages)
 
     @property
@@ -98,6 +100,7 @@ class Process:
 
     def close(self) -> None:
         """End the process and its children."""
+        self._kill()
         self._release()
         self._reader.join(_GRACE)
         self._join_writer()
@@ -125,7 +128,7 @@ class Process:
 
     def _last_words(self) -> str:
         """Return the last lines of stderr; the process, which shares the offset, is ended first."""
-        _kill(self._popen)
+        self._kill()
         if self._stderr.closed:
             return ""
         size = self._stderr.seek(0, os.SEEK_END)
@@ -149,11 +152,11 @@ def _start(
 
 
 def _kill(popen: subprocess.Popen[bytes]) -> None:
-    if popen.poll() is None:
-        if hasattr(os, "killpg"):
-            with contextlib.suppress(ProcessLookupError):  # it ended by itself meanwhile
-                os.killpg(popen.pid, signal.SIGKILL)
-        popen.kill()
+    """End a process and its group, which goes on where the process died by itself."""
+    if hasattr(os, "killpg"):
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # nobody is left
+            os.killpg(popen.pid, signal.SIGKILL)
+    popen.kill()
     popen.wait()
 
 
@@ -162,7 +165,6 @@ def _release(
     stderr: IO[bytes],
     folder: tempfile.TemporaryDirectory[str],
 ) -> None:
-    _kill(popen)
     if popen.stdin is not None:
         # What could not be written is lost on purpose.
         with contextlib.suppress(OSError):

@@ -255,7 +255,8 @@ def environment(wanted: Mapping[str, str]) -> dict[str, str]:
 
     XLA reads all its flags from one variable, so that those that are set already stay beside.
     """
-    found = {**os.environ, **wanted}
+    # What lies in the folder that a run was started in shadows nothing (from Python 3.11 on).
+    found = {**os.environ, "PYTHONSAFEPATH": "1", **wanted}
     if _FLAGS in wanted:
         found[_FLAGS] = f"{os.environ.get(_FLAGS, '')} {wanted[_FLAGS]}".strip()
     root = Path(__file__).parents[2]

@@ -101,10 +101,12 @@ def write(path: Path, results: Any, pages: Sequence[Path] = ()) -> list[Path]:
     tables = [_page(page) for page in pages]
     page = content(results, made=made, tables=tables, history=history.scores())
     texts = (html(page), markdown(page), json.dumps(page, allow_nan=False) + "\n")
+    # A message of a framework may hold what UTF-8 cannot.
+    encoded = [text.encode("utf-8", "backslashreplace") for text in texts]
     path.mkdir(parents=True, exist_ok=True)
     written = [path / name for name in NAMES]
-    for file, text in zip(written, texts, strict=True):
-        file.write_text(text, encoding="utf-8")
+    for file, text in zip(written, encoded, strict=True):
+        file.write_bytes(text)
     return written
 
 

@@ -18,9 +18,11 @@ TETHER = Path(os.environ["FAULTY_TETHER"]).open("w")  # noqa: SIM115  # held unt
 def train(case: Case, mode: str) -> Trace:
     TETHER.write(f"{mode}\n")
     TETHER.flush()
-    if mode == "child":
+    if mode in ("child", "orphan"):
         os.set_inheritable(TETHER.fileno(), True)
         subprocess.Popen(["sleep", "1000"], close_fds=False)
+    if mode == "orphan":
+        os._exit(3)
     if mode == "hang":
         threading.Event().wait()
     return untrained(case)
