@@ -16,7 +16,7 @@ import parity
 from parity.cli import main
 from parity.lanes import wire
 from parity.watching.by_hand import family
-from parity.watching.recording import RecordingError, load, places
+from parity.watching.recording import RecordingError, load, mark, places
 from parity.watching.report import judge
 
 RATE = 0.25
@@ -43,7 +43,8 @@ def train(steps: int, *, rate: float = RATE, file: Path | None = None, error: bo
 
 def message(content: Any) -> bytes:
     body = wire.pack(content)
-    return zlib.crc32(body).to_bytes(4, "little") + body
+    written = zlib.crc32(body).to_bytes(4, "little") + body
+    return mark(len(mark(0)) + len(written)) + written
 
 
 def test_a_loop_by_hand_is_followed() -> None:
@@ -121,6 +122,76 @@ test_recording.train(9, file={str(tmp_path / "run")!r})
     assert "the run did not come to its end: the recording stops here" in report.notes
 
 
+def test_a_run_that_is_killed_in_a_message_is_judged_up_to_there(tmp_path: Path) -> None:
+    program = f"""
+import os, signal, sys
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+import test_recording, parity.watching.recording as recording
+class Torn(bytes):
+    def __radd__(self, told):
+        with open({str(tmp_path / "run")!r}, "ab") as file:
+            file.write(told + self[:40])
+        os.kill(os.getpid(), signal.SIGKILL)
+pack, count = recording.wire.pack, 0
+def packed(message):
+    global count
+    count += "step" in message
+    return Torn(pack(message)) if count == 4 else pack(message)
+recording.wire.pack = packed
+test_recording.train(9, file={str(tmp_path / "run")!r})
+"""
+    done = subprocess.run([sys.executable, "-c", program], check=False)
+    assert done.returncode < 0
+    recording = load(tmp_path / "run")
+    assert (len(recording.steps), recording.ended) == (3, False)
+    report = judge(recording)
+    assert report.ok
+    assert "the run did not come to its end: the recording stops here" in report.notes
+
+
+def test_a_full_disk_ends_the_file_and_not_the_run() -> None:
+    report = train(5, file=Path("/dev/full")).judge()
+    assert report.ok
+    assert "5 steps recorded" in report.title
+    assert "/dev/full holds 0 steps: No space left on device" in report.notes
+
+
+def test_a_disk_that_fills_up_leaves_what_can_be_judged(tmp_path: Path) -> None:
+    """The system is told of a largest file; what is written beyond it is an OSError."""
+    train(3, file=tmp_path / "three")
+    program = f"""
+import resource, sys
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+import test_recording
+from pathlib import Path
+size = Path({str(tmp_path / "three")!r}).stat().st_size
+resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+print(test_recording.train(9, file={str(tmp_path / "run")!r}).judge())
+"""
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    assert "9 steps recorded" in done.stdout
+    assert f"{tmp_path / 'run'} holds 3 steps: File too large" in done.stdout
+    assert "3 steps recorded" in judge(load(tmp_path / "run")).title
+
+
+def test_a_file_that_cannot_be_opened_is_told_at_once(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="No such file or directory"):
+        train(1, file=tmp_path / "no folder" / "run")
+
+
+def test_complex_numbers_are_recorded_and_not_judged(tmp_path: Path) -> None:
+    w = np.array([1 + 2j, 3.0])
+    with parity.watch({"w": w}, parity.promise("sgd", lr=0.5), file=tmp_path / "run") as trace:
+        for gradient in (w * 0, w / 2):
+            w -= gradient
+            trace.step({"w": gradient})
+    report = trace.judge()
+    assert report.ok
+    assert "not judged: w is complex128: the oracle has no bound for it" in report.notes
+    assert str(judge(load(tmp_path / "run"))) == str(report)
+
+
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.99])
 def test_a_file_that_was_cut_off_is_refused(tmp_path: Path, share: float) -> None:
     train(5, file=tmp_path / "run")
@@ -134,13 +205,13 @@ def test_no_damage_ends_in_anything_but_a_sentence(tmp_path: Path) -> None:
     train(3, file=tmp_path / "run")
     content = bytearray((tmp_path / "run").read_bytes())
     random = np.random.default_rng(0)
-    for _ in range(300):
+    where = [*range(64), *random.integers(len(content), size=300)]  # the first size among them
+    for place in where:
         damaged = bytearray(content)
-        damaged[random.integers(len(content))] = random.integers(256)
+        damaged[place] ^= random.integers(1, 256) | 128 * (place < 64)
         (tmp_path / "run").write_bytes(damaged)
-        if damaged != content:
-            with pytest.raises(RecordingError, match=r"run (is|has) "):
-                load(tmp_path / "run")
+        with pytest.raises(RecordingError, match=r"run (is|has) "):
+            load(tmp_path / "run")
 
 
 @pytest.mark.parametrize(
@@ -150,8 +221,8 @@ def test_no_damage_ends_in_anything_but_a_sentence(tmp_path: Path) -> None:
         (b"\x80\x04\x95 a pickle of somebody else's", "is damaged or cut off at its start"),
         (message({"trace": 1}), "is not a recording of parity.watch"),
         (message([1]), "is not a recording of parity.watch"),
-        (message({"parity": "watch", "format": 7}), "has format 7, expected 1"),
-        (message({"parity": "watch", "format": 1, "header": {}}), "is not a recording"),
+        (message({"parity": "watch", "format": 7}), "has format 7, expected 2"),
+        (message({"parity": "watch", "format": 2, "header": {}}), "is not a recording"),
     ],
 )
 def test_another_file_is_refused(
@@ -181,6 +252,14 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
         (
             lambda: parity.watch({}, parity.promise("sgd", lr=1)).__enter__().step({"w": 1}),
             r"gradients: expected some of \[\], got \['w'\]",
+        ),
+        (
+            lambda: (
+                parity.watch({"kernel": np.ones(1)}, parity.promise("sgd", lr=1))
+                .__enter__()
+                .step({}, weights={"kernal": np.ones(1)})
+            ),
+            "weights: expected one of kernel, got 'kernal'; did you mean kernel?",
         ),
     ],
 )

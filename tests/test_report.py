@@ -116,6 +116,9 @@ def test_infinities_come_back(tmp_path: Path) -> None:
         ('{"format": 1, "versions": {}, "verdicts": [7]}', "damaged: verdict 1: "),
         ('{"format": 1, "versions": {}, "verdicts": [], "changes": [{}]}', "change 1: no 'kind'"),
         ('{"benchmarks": [{"extra_info": {}, "stats": {}}]}', "damaged: benchmark 1: no 'lane'"),
+        ('{"benchmarks": [], "machine_info": [1]}', "damaged: machine_info is [1]"),
+        ('{"benchmarks": [], "machine_info": 5}', "damaged: machine_info is 5"),
+        ('{"benchmarks": [], "machine_info": "abc"}', "damaged: machine_info is 'abc'"),
     ],
 )
 def test_what_is_no_result_is_refused(tmp_path: Path, text: str, says: str) -> None:
@@ -142,6 +145,19 @@ def test_a_verdict_without_a_part_is_refused_by_its_place(tmp_path: Path, key: s
 def test_a_verdict_of_another_kind_is_refused(tmp_path: Path, key: str, value: Any) -> None:
     path = one_run(tmp_path, lambda run: run["verdicts"][0].update({key: value}))
     with pytest.raises(ResultsError, match="damaged: verdict 1: "):
+        read([path])
+
+
+def test_a_verdict_on_no_problem_is_refused(tmp_path: Path) -> None:
+    path = one_run(tmp_path, lambda run: run["verdicts"][0].update(problem=""))
+    with pytest.raises(ResultsError, match=f"{path}: damaged: verdict 1: problem is ''"):
+        read([path])
+
+
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+def test_a_time_out_of_the_calendar_is_refused(tmp_path: Path, at: str) -> None:
+    path = one_run(tmp_path, lambda run: run.update(at=at))
+    with pytest.raises(ResultsError, match=re.escape(f"{path}: damaged: at is {at!r}")):
         read([path])
 
 

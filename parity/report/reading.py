@@ -109,7 +109,7 @@ def read(paths: Sequence[Path]) -> Results:
         told = _parsed(path)
         if "benchmarks" in told:
             speeds += _checked(path, "benchmark", told["benchmarks"], _speed)
-            machine.update(told.get("machine_info") or {})
+            machine.update(_machine(told.get("machine_info"), path))
         else:
             runs.append(run_of(told, path))
     return Results(_renamed(runs), speeds, machine)
@@ -151,7 +151,7 @@ def row_of(record: Mapping[str, Any]) -> Row:
     return Row(
         check=str(record["check"]),
         lane=str(record["lane"]),
-        problem=str(record["problem"]),
+        problem=_named("problem", record["problem"]),
         optimizer=str(record["optimizer"]),
         dtype=str(record["dtype"]),
         case=str(record["case"]),
@@ -175,6 +175,20 @@ def number(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         raise TypeError(f"expected a number, got {value!r}")
     return float(value)
+
+
+def _named(what: str, value: Any) -> str:
+    """Return a text that is not empty. Raises ValueError."""
+    if value == "":
+        raise ValueError(f"{what} is {value!r}")
+    return str(value)
+
+
+def _machine(told: Any, path: Path) -> Mapping[str, Any]:
+    """Return what a file says of the machine; nothing where it does not. Raises ResultsError."""
+    if told is not None and not isinstance(told, dict):
+        raise ResultsError(f"{path}: damaged: machine_info is {told!r}")
+    return told or {}
 
 
 def _parsed(path: Path) -> dict[str, Any]:
@@ -273,13 +287,19 @@ def _positive(value: Any) -> float:
 
 
 def _when(told: Any, path: Path) -> str:
-    """Return when a run ended, to the second; where it does not say, when its file was written."""
+    """Return when a run ended, to the second; where it does not say, when its file was written.
+
+    Raises ResultsError for a time that is out of the calendar in UTC.
+    """
     try:
         when = datetime.fromisoformat(told)
     except (TypeError, ValueError):
         written = path.stat().st_mtime if path.exists() else 0.0
         when = datetime.fromtimestamp(written, UTC)
-    return when.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "seconds")
+    try:
+        return when.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "seconds")
+    except (OverflowError, ValueError) as error:
+        raise ResultsError(f"{path}: damaged: at is {told!r}") from error
 
 
 def _renamed(runs: Sequence[Run]) -> list[Run]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -62,19 +62,19 @@ def watch(
     tensors by name, `optimizer` is `parity.promise("sgd", lr=0.1)`, what the loop means to do,
     `loss` a `parity.Model` if any, and the loop calls the trace's `step`. A loop in JAX with a
     `parity.Model` calls its `batch`. With a `file` every step
-    is also written there at once, for `parity judge`. Raises ValueError for what cannot be watched.
+    is also written there at once, for `parity judge`; where the disk is full it ends, and the run
+    goes on. Raises ValueError for what cannot be watched, OSError for a file that can't be opened.
     """
     library = _library(optimizer if optimizer is not None else model)
     watching = import_module(WATCHERS[library]).watching
-    with open(file, "wb") if file is not None else nullcontext() as target:
-        recording = Recording(target)
-        try:
-            with watching(model, optimizer, loss, recording) as trained:
-                yield Watched(recording, trained)
-        except BaseException as error:  # Ctrl-C too: how the loop ended is recorded
-            recording.end(f"{type(error).__name__}: {error}")
-            raise
-        recording.end("")
+    recording = Recording(None if file is None else open(file, "wb"))  # noqa: SIM115  # end closes
+    try:
+        with watching(model, optimizer, loss, recording) as trained:
+            yield Watched(recording, trained)
+    except BaseException as error:  # Ctrl-C too: how the loop ended is recorded
+        recording.end(f"{type(error).__name__}: {error}")
+        raise
+    recording.end("")
 
 
 def _library(subject: Any) -> str:

@@ -85,8 +85,9 @@ class Hand:
         unknown = sorted(set(gradients) - set(self.tensors))
         if unknown:
             raise ValueError(f"gradients: expected some of {sorted(self.tensors)}, got {unknown}")
-        if weights is not None:
-            self.tensors |= weights
+        for name in weights or {}:
+            one_of("weights", name, self.tensors)
+        self.tensors |= weights or {}
         after = {name: self._recorded(name, value) for name, value in self.tensors.items()}
         told = {**self.promised.arguments, **({} if lr is None else {"lr": float(lr)})}
         self.recording.add(
@@ -95,7 +96,7 @@ class Hand:
                 gradients={n: self._recorded(n, value) for n, value in gradients.items()},
                 after=after,
                 before=self.last if self.first else {},
-                squares={n: float(np.sum(as_array(v) ** 2)) for n, v in gradients.items()},
+                squares={n: float(np.sum(np.abs(as_array(v)) ** 2)) for n, v in gradients.items()},
                 loss=None if loss is None else float(loss),
                 x=None if x is None else np.asarray(as_array(x), np.float64),
                 y=None if y is None else as_array(y),

@@ -78,7 +78,8 @@ def _is(names: Sequence[str]) -> str:
 
 
 def _trained(header: Header) -> list[Parameter]:
-    return [p for p in header.parameters if p.group is not None and p.trainable]
+    """Return who is trained; a tensor of no elements has nothing to train."""
+    return [p for p in header.parameters if p.group is not None and p.trainable and p.size]
 
 
 def _warned(header: Header, steps: Sequence[Step]) -> Iterator[Finding]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from parity.bounds import Array, Bounded, Value, near
+from parity.bounds import ARITHMETICS, Array, Bounded, Value, near
 from parity.case import Case
 from parity.changes import CHANGES
 from parity.changes.change import Change, Followed
@@ -35,6 +35,9 @@ def judged(recording: Recording) -> Judged:
         return Judged()
     parameters = {parameter.name: parameter for parameter in header.parameters}
     names: Names = {case: (name, turned) for case, (name, turned) in header.family["names"].items()}
+    for name, _ in names.values():
+        if (dtype := parameters[name].dtype) not in ARITHMETICS:
+            return Judged(unjudged=(f"{name} is {dtype}: the oracle has no bound for it",))
     if any(parameters[name].places is not None for name, _ in names.values()):
         return Judged(unjudged=("a tensor is too large to be recorded whole",))
     if len(recording.batches) not in (0, len(recording.steps)):

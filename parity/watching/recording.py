@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import io
+import math
+import struct
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -16,9 +19,12 @@ from parity.lanes import wire
 
 Array = NDArray[Any]
 
-FORMAT = 1
+FORMAT = 2
 ELEMENTS = 4096  # of a tensor, at most, are recorded: the first, the last, and others at random
 STEPS = 1000  # at most are recorded
+# How a file begins: how many of its bytes are written, and before that their number's checksum.
+# What comes after these bytes is a message that a run was killed in.
+_MARK = struct.Struct("<IQ")
 _SUM = 4  # bytes of the checksum before each message
 _EDGE = 64  # elements at each end, where a kernel's blocks may not fit
 
@@ -40,6 +46,11 @@ class Parameter:
     group: int | None = None
     trainable: bool = True
     places: Array | None = None
+
+    @property
+    def size(self) -> int:
+        """The number of its elements."""
+        return math.prod(self.shape)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +131,10 @@ class Step:
 
 @dataclass
 class Recording:
-    """A header and the steps so far; with a `file`, each is also written there as it comes."""
+    """A header and the steps so far; with a `file`, each is also written there as it comes.
+
+    The file is closed in the end. `unwritten` says why it does not go on, if it can't be written.
+    """
 
     file: BinaryIO | None = None
     header: Header | None = None
@@ -129,6 +143,8 @@ class Recording:
     left_out: int = 0
     error: str = ""
     ended: bool = False
+    unwritten: str = ""
+    _written: int = _MARK.size
 
     def begin(self, header: Header) -> None:
         """Take down who is trained; again where that changes."""
@@ -140,6 +156,7 @@ class Recording:
         if len(self.steps) == STEPS:
             self.left_out += 1
             return
+        step = _plain(step)
         self.steps.append(step)
         self._write({"step": {key.name: getattr(step, key.name) for key in fields(step)}})
 
@@ -153,24 +170,51 @@ class Recording:
         """Take down that the run ended, and what ended it, if it was an error."""
         self.error, self.ended = error, True
         self._write({"end": {"error": error, "left_out": self.left_out}})
+        self._close()
 
     def _write(self, message: Mapping[str, Any]) -> None:
-        if self.file is not None:
-            body = wire.pack(dict(message))
-            # At once, so that a kill leaves whole messages.
+        if self.file is None:
+            return
+        body = wire.pack(dict(message))
+        try:
+            # At once, the mark last: a kill leaves whole messages, and at most a part behind them.
+            self.file.seek(self._written)
             self.file.write(zlib.crc32(body).to_bytes(_SUM, "little") + body)
             self.file.flush()
+            self._written = self.file.tell()
+            self.file.seek(0)
+            self.file.write(mark(self._written))
+            self.file.flush()
+        except OSError as error:  # the recording is not worth the run
+            count = len(self.steps) - ("step" in message)
+            self.unwritten = f"{self.file.name} holds {count} steps: {error.strerror}"
+            self._close()
+
+    def _close(self) -> None:
+        file, self.file = self.file, None
+        if file is not None:
+            with suppress(OSError):  # what is left of a message that could not be written
+                file.close()
+
+
+def mark(written: int) -> bytes:
+    """Return how a file of so many whole bytes begins."""
+    size = written.to_bytes(8, "little")
+    return _MARK.pack(zlib.crc32(size), written)
 
 
 def load(path: Path) -> Recording:
-    """Return the recording in a file. Raises RecordingError for anything else."""
+    """Return the recording in a file, up to where its run was killed if it was.
+
+    Raises RecordingError for anything else.
+    """
     try:
         content = path.read_bytes()
     except OSError as error:
         raise RecordingError(f"{path}: {error.strerror}") from error
     recording = Recording()
-    messages = _messages(content)
     try:
+        messages = _messages(_whole(path, content))
         first = next(messages, None)
         if first is None:
             raise RecordingError(f"{path} is empty")
@@ -189,15 +233,49 @@ def load(path: Path) -> Recording:
     return recording
 
 
+def _whole(path: Path, content: bytes) -> bytes:
+    """Return the messages that are whole. Raises RecordingError, WireError."""
+    if not content:
+        return content
+    if len(content) < _MARK.size:
+        raise wire.WireError("the file ends too early")
+    _, written = _MARK.unpack_from(content)
+    if content[: _MARK.size] != mark(written):
+        raise wire.WireError("the checksum is another")
+    if len(content) < written:
+        have = f"{len(content)} of {written} bytes are there"
+        raise RecordingError(f"{path} is damaged or cut off: {have}")
+    return content[_MARK.size : written]
+
+
 def _messages(content: bytes) -> Iterator[Any]:
     """Yield the messages of a file. Raises WireError, EOFError."""
     source = io.BytesIO(content)
     while told := source.read(_SUM):
         start = source.tell()
-        message = wire.read(source.read)
+        # A damaged size may be larger than what can be asked for.
+        message = wire.read(lambda size: source.read(min(size, len(content))))
         if zlib.crc32(content[start : source.tell()]) != int.from_bytes(told, "little"):
             raise wire.WireError("the checksum is another")
         yield message
+
+
+def _plain(step: Step) -> Step:
+    """Return a step whose arrays a file can hold; others are not judged, only seen to move."""
+    found: dict[str, Any] = {}
+    for key in fields(step):
+        value = getattr(step, key.name)
+        if isinstance(value, Mapping):
+            value = {name: _real(one) for name, one in value.items()}
+        found[key.name] = _real(value)
+    return replace(step, **found)
+
+
+def _real(value: Any) -> Any:
+    """Return a complex array as its real and imaginary parts in turn; other values as they are."""
+    if not isinstance(value, np.ndarray) or value.dtype.kind != "c":
+        return value
+    return np.stack([value.real, value.imag], axis=-1).reshape(*value.shape[:-1], -1)
 
 
 def _take(recording: Recording, message: Mapping[str, Any]) -> None:

@@ -98,7 +98,7 @@ def _finding(parting: Parting, count: int) -> Finding:
 
 
 def _end(recording: Recording) -> Sequence[str]:
-    lines = []
+    lines = [recording.unwritten] if recording.unwritten else []
     if recording.left_out:
         lines.append(f"{recording.left_out} later steps were not recorded")
     if recording.error:

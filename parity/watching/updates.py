@@ -36,7 +36,9 @@ def judged(recording: Recording) -> Judged:
         return Judged()
     if header.rule is None:
         return Judged(unjudged=(header.why,))
-    whole, before = Judged(), befores(recording.steps)
+    apart = _apart(recording.steps)
+    whole = Judged(unjudged=tuple(f"{name} {why}" for name, why in apart.items()))
+    before = befores(recording.steps)
     for part in _parts(header, recording.steps):
         whole = added(whole, _judged_part(header, recording.steps, before, part))
     return whole
@@ -52,11 +54,20 @@ def befores(steps: Iterable[Step]) -> list[Mapping[str, Array]]:
     return found
 
 
+def _apart(steps: list[Step]) -> dict[str, str]:
+    """Return the parameters that are not judged, though others of their group are, and why."""
+    told = [group.get("unjudged", {}) for step in steps for group in step.groups]
+    return {name: why for each in told for name, why in each.items()}
+
+
 def _parts(header: Header, steps: list[Step]) -> Iterator[Part]:
     found: dict[tuple[Any, ...], list[Parameter]] = {}
+    apart = _apart(steps)
     for parameter in header.parameters:
+        if parameter.group is None or not parameter.size or parameter.name in apart:
+            continue
         have = tuple(n for n, step in enumerate(steps) if parameter.name in step.gradients)
-        if parameter.group is not None and have:
+        if have:
             found.setdefault((parameter.group, parameter.dtype, have), []).append(parameter)
     for (_, _, have), parameters in found.items():
         yield Part(tuple(parameters), have)
@@ -111,12 +122,12 @@ def _training(
         undecayed=frozenset(switched),
         clip=None if clip is None else Clip(str(clip[0]), float(clip[1])),
         squares=None if whole else squares,
-        sizes={p.name: int(np.prod(p.shape)) for p in part.parameters},
+        sizes={p.name: p.size for p in part.parameters},
     )
 
 
 def _recorded(parameter: Parameter) -> int:
-    return int(np.prod(parameter.shape)) if parameter.places is None else parameter.places.size
+    return parameter.size if parameter.places is None else parameter.places.size
 
 
 def _hyperparameters(rule: str, now: Mapping[str, Any]) -> dict[str, float | bool]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import wraps
 from importlib.metadata import version
 from typing import Any
 from unittest.mock import patch
@@ -55,10 +56,10 @@ class _Tensor:
 
     def values(self, tensor: torch.Tensor) -> Array:
         """Return the recorded elements of a tensor of this shape; 16 bits, exactly, as float32."""
-        flat = tensor.detach().reshape(-1)
+        flat = _dense(tensor).reshape(-1)
         flat = flat if self.places is None else flat[self.places]
         wide = flat.float() if flat.element_size() == 2 else flat
-        return np.array(wide.cpu().numpy())
+        return np.array(wide.cpu().resolve_conj().resolve_neg().numpy())
 
 
 class _Watcher:
@@ -80,7 +81,7 @@ class _Watcher:
             if one.tensor.requires_grad:
                 yield one.tensor.register_hook(self._arriving(one))
                 yield one.tensor.register_post_accumulate_grad_hook(self._arrived(one))
-        yield self.optimizer.register_step_pre_hook(lambda *_: self._stepping())
+        yield self.optimizer.register_step_pre_hook(self._stepping)
         yield self.optimizer.register_step_post_hook(lambda *_: self._stepped())
         yield from self.family.hooks()
 
@@ -139,7 +140,7 @@ class _Watcher:
 
     def _flush(self) -> None:
         step, self.pending = self.pending, None
-        if step is None:
+        if step is None or not step.after:  # no step, or one that raised
             return
         header = self._header()
         known = self.recording.header
@@ -147,9 +148,40 @@ class _Watcher:
             self.recording.begin(header)
         self.recording.add(step)
 
-    def _stepping(self) -> None:
+    def _stepping(self, optimizer: Optimizer, args: Any, kwargs: Any) -> Any:
+        """Take down what a step begins with; where it has a closure, return one that does so."""
         self._look_back(self.tensors)
         self._flush()
+        self.pending = self._seen()
+        closure = kwargs.get("closure", args[1] if len(args) > 1 else None)
+        if not callable(closure):
+            return None
+        noted = self._closure(closure)
+        if "closure" in kwargs:
+            return args, {**kwargs, "closure": noted}
+        return (args[0], noted, *args[2:]), kwargs
+
+    def _closure(self, closure: Callable[[], Any]) -> Callable[[], Any]:
+        """Return a step's closure that takes down what the step goes on with after it."""
+        before: Mapping[str, Array] | None = None  # as the first call left them
+
+        @wraps(closure)
+        def noted() -> Any:
+            nonlocal before
+            if before is not None:  # passes of a search along a line: none is wasted
+                for one in self.tensors:
+                    one.arrived = one.wasted = 0
+            value = closure()
+            step = self._seen()
+            if before is not None:  # the last loss is not that of the weights before the step
+                step = replace(step, before=before, loss=None, x=None, y=None, masks={})
+            self.pending, before = step, step.before
+            return value
+
+        return noted
+
+    def _seen(self) -> Step:
+        """Return a step as it is known before the optimizer changes weights."""
         inside = self.arguments.numbers()
         trained = [one for one in self.tensors if id(one.tensor) in inside]
         have = [one for one in trained if one.tensor.grad is not None]
@@ -165,8 +197,10 @@ class _Watcher:
             if one.own is not None and not same(one.own, gradients.get(one.name, np.empty(0)))
         }
         before = {one.name: one.values(one.tensor) for one in self.tensors}
-        self.pending = Step(
-            groups=self.arguments.groups(),
+        apart = {one.name: why for one in have if (why := self._one_by_one(one))}
+        groups = self.arguments.groups(self.steps)
+        return Step(
+            groups=tuple({**group, "unjudged": apart} for group in groups) if apart else groups,
             gradients=gradients,
             after={},
             before={
@@ -182,6 +216,16 @@ class _Watcher:
             scheduled=self.scheduling,
             **self.family.taken(),
         )
+
+    def _one_by_one(self, one: _Tensor) -> str:
+        """Return why the update of a sparse gradient is more sums than that of its dense values."""
+        gradient = one.tensor.grad
+        if gradient is None or gradient.layout is not torch.sparse_coo:
+            return ""
+        group = self.optimizer.param_groups[self.arguments.numbers()[id(one.tensor)]]
+        if gradient.coalesce()._nnz() == gradient._nnz() and not group.get("momentum"):
+            return ""
+        return "has a sparse gradient, which may be added in parts: the oracle adds it as one"
 
     def _stepped(self) -> None:
         assert self.pending is not None
@@ -235,6 +279,13 @@ def _places(tensor: torch.Tensor) -> torch.Tensor | None:
     return None if found is None else torch.from_numpy(found).to(tensor.device)
 
 
+def _dense(tensor: torch.Tensor) -> torch.Tensor:
+    """Return the values of a tensor, which may be sparse."""
+    held = tensor.detach()
+    return held if held.layout is torch.strided else held.to_dense()
+
+
 def _square(gradient: torch.Tensor | None) -> float:
     assert gradient is not None
-    return float(torch.linalg.vector_norm(gradient, dtype=torch.float64)) ** 2
+    dtype = torch.complex128 if gradient.is_complex() else torch.float64
+    return float(torch.linalg.vector_norm(_dense(gradient), dtype=dtype)) ** 2

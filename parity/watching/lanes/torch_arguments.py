@@ -35,19 +35,18 @@ class Arguments:
         self.optimizer = optimizer
         self.rule = RULES.get(type(optimizer))
         self.why = "" if self.rule else f"the oracle has no {type(optimizer).__name__}"
-        if optimizer.state:
+        # Adagrad's state is there before its first step; SGD's momentum counts none.
+        if any(float(state.get("step", 1)) for state in optimizer.state.values()):
             self.rule, self.why = None, "the optimizer had taken steps before it was watched"
-        self._steps = 0
 
     def numbers(self) -> dict[int, int]:
         """Return each parameter's group, by the parameter's id."""
         groups = enumerate(self.optimizer.param_groups)
         return {id(tensor): number for number, group in groups for tensor in group["params"]}
 
-    def groups(self) -> tuple[Mapping[str, Any], ...]:
-        """Return each group's arguments as the next step sees them."""
-        self._steps += 1
-        return tuple(self._told(group) for group in self.optimizer.param_groups)
+    def groups(self, steps: int) -> tuple[Mapping[str, Any], ...]:
+        """Return each group's arguments as the next step sees them, after so many others."""
+        return tuple(self._told(group, steps) for group in self.optimizer.param_groups)
 
     def unread(self) -> tuple[str, ...]:
         """Return what stands in a group, or on the optimizer, and is read by nobody."""
@@ -66,7 +65,7 @@ class Arguments:
         ]
         return tuple(found)
 
-    def _told(self, group: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _told(self, group: Mapping[str, Any], steps: int) -> Mapping[str, Any]:
         told: dict[str, Any] = {
             SPELLINGS.get(name, name): float(value)
             for name, value in group.items()
@@ -75,11 +74,13 @@ class Arguments:
         if "betas" in group:
             told["beta1"], told["beta2"] = map(float, group["betas"])
         if group.get("lr_decay"):
-            told["lr"] /= 1 + (self._steps - 1) * float(group["lr_decay"])
+            told["lr"] /= 1 + steps * float(group["lr_decay"])
         if group.get("maximize"):
             told["why"] = "maximize=True: the oracle minimises"
         if group.get("amsgrad"):
             told["rule"] = "amsgrad"
+        if isinstance(self.optimizer, optim.LBFGS):
+            told["waits"] = True  # where the gradient is below its tolerance
         if group.get("decoupled_weight_decay"):
             told["dials"] = {"weight_decay": "decoupled"}
         return told

@@ -110,6 +110,8 @@ def _layers(model: nn.Module, names: Mapping[int, str]) -> list[tuple[nn.Linear,
     layers: list[tuple[nn.Linear, str]] = []
     for module in _flat(model):
         activation = _activation(module)
+        if any(tensor.is_complex() for tensor in module.parameters()):
+            return None
         if type(module) is nn.Linear:
             layers.append((module, "linear"))
         elif type(module) is nn.Dropout and layers and not module.inplace:
