@@ -7,6 +7,7 @@ they are needed, since every pytest run of the environment loads this file.
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 
 import pytest
@@ -81,7 +82,7 @@ def pytest_configure(config: pytest.Config) -> None:
     options = [word for word in typed if word.startswith("--parity-")]
     # Words that ask for something else than a run.
     if options and not {"-h", "--help", "--version", "--fixtures", "--markers"} & set(typed):
-        words = " ".join(word for word in typed if word.startswith("-"))
+        words = shlex.join(word for word in typed if word not in ("parity", *config.args))
         # A folder of that name lies here, which is not the checks'.
         checks = "--pyargs parity" if "parity" in typed else "parity"
         raise pytest.UsageError(f"{options[0]} is for `pytest {checks} {words}`")

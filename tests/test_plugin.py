@@ -501,8 +501,8 @@ def test_a_case_that_no_lane_can_run_is_refused(pytester: pytest.Pytester, case_
 
 
 def test_an_option_without_the_checks_says_what_to_type(pytester: pytest.Pytester) -> None:
-    said = refusal(pytester.runpytest_inprocess("--parity-lanes=torch", "-x"))
-    assert said == "--parity-lanes=torch is for `pytest parity --parity-lanes=torch -x`"
+    said = refusal(pytester.runpytest_inprocess("--parity-lanes=torch", "-k", "a b", "."))
+    assert said == "--parity-lanes=torch is for `pytest parity --parity-lanes=torch -k 'a b'`"
 
 
 def test_no_patience_is_too_long(pytester: pytest.Pytester) -> None:
