@@ -176,7 +176,9 @@ def near(one: Bounded, other: Bounded) -> Array:
     """Return where no observation can refute one of two expectations and not the other."""
     with np.errstate(all="ignore"):
         close = np.abs(one.value - other.value) <= one.error + other.error
-        both: Array = close | (np.isnan(one.value) & np.isnan(other.value))
+    # Infinities have no distance.
+    same = (one.value == other.value) | (np.isnan(one.value) & np.isnan(other.value))
+    both: Array = close | same
     return both
 
 

@@ -44,6 +44,13 @@ def exp(x: Value) -> Value:
     return _elementary(value, value * np.expm1(x.error), x.arithmetic)
 
 
+def expm1(x: Value) -> Value:
+    """Return e to the power of x, less one."""
+    if not isinstance(x, Bounded):
+        return np.expm1(x)
+    return _elementary(np.expm1(x.value), np.exp(x.value) * np.expm1(x.error), x.arithmetic)
+
+
 def log(x: Value) -> Value:
     """Return the natural logarithm of x > 0."""
     if not isinstance(x, Bounded):
@@ -62,8 +69,9 @@ def sqrt(x: Value) -> Value:
     # sqrt(x) - sqrt(x - e) is e / (sqrt(x) + sqrt(x - e)), and the root is steeper below x than
     # above. Nowhere does it rise by more than sqrt(e), which also is the smaller where x < e.
     error = np.fmin(x.error / (value + low), np.sqrt(x.error))
-    # Two roundings: vector code may multiply by a reciprocal square root.
-    return rounded(value, error, x.arithmetic, roundings=2)
+    # Three roundings, a root, its reciprocal and a product: vector code may return x * rsqrt(x)
+    # (Eigen, MathFunctionsImpl.h, generic_sqrt_newton_step).
+    return rounded(value, error, x.arithmetic, roundings=3)
 
 
 def tanh(x: Value) -> Value:
@@ -221,8 +229,14 @@ def move(weights: Value, step: Value) -> Value:
     moved = weights - step
     if not isinstance(moved, Bounded):
         return moved
-    still = (_plain(step) == 0) & (_error(step) == 0)
-    return Bounded(moved.value, np.where(still, _error(weights), moved.error), moved.arithmetic)
+    error = np.where(is_zero(step), _error(weights), moved.error)
+    return Bounded(moved.value, error, moved.arithmetic)
+
+
+def is_zero(x: Value) -> Array:
+    """Return where x is zero and can be nothing else."""
+    zero: Array = (_plain(x) == 0) & (_error(x) == 0)
+    return zero
 
 
 def _either(x: Bounded, apart: float) -> Array:

@@ -98,7 +98,8 @@ def _leaky_derivative(z: Value, a: Value, dials: Dials) -> Value:
 
 def _below(z: Value) -> Value:
     """Return e**z - 1 for z <= 0, whether by expm1 or by a subtraction."""
-    return functions.exp(functions.minimum(z, 0.0)) - 1.0
+    z = functions.minimum(z, 0.0)
+    return functions.any_of(functions.exp(z) - 1.0, functions.expm1(z))
 
 
 def _elu_derivative(z: Value, a: Value, dials: Dials) -> Value:

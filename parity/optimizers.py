@@ -8,82 +8,12 @@ that a constant such as 1 - beta2 carries the rounding of the precision it was c
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
 
-import numpy as np
-
-from parity import bounds, functions
-from parity.bounds import ARITHMETICS, DOUBLE, Array, Bounded, Value
-from parity.dials import DIALS, Dials, held
+from parity import functions
+from parity.bounds import DOUBLE, Array, Bounded, Value
+from parity.constants import Run
+from parity.dials import held
 from parity.precision import representable
-
-
-@dataclass
-class Run:
-    """An optimizer's run over one vector of parameters: its constants, dials and slots so far.
-
-    `decayed` is 1 where weight decay applies and 0 elsewhere; `tensors` numbers each element's
-    tensor.
-    """
-
-    hyperparameters: Mapping[str, float | bool]
-    dials: Dials
-    like: Value
-    decayed: Array
-    tensors: Array
-    state: dict[str, Value] = field(default_factory=dict)
-    scalars: dict[str, Value] = field(default_factory=dict)
-    lr: Value = 0.0
-    partial: bool = False
-
-    def dial(self, name: str, textbook: Any = None) -> Any:
-        """Return the dial's setting; or the textbook's (by default the first)."""
-        return self.dials.get(name, DIALS[name][0] if textbook is None else textbook)
-
-    def constant(self, name: str) -> Value:
-        """Return a hyperparameter in the precision in which the lane computes with it."""
-        value = float(self.hyperparameters[name])
-        if name == "eps" and not value:
-            value = float(self.dial("eps_for_zero"))
-        return self.number(value, name)
-
-    def number(self, value: float, name: str, *, dial: str = "constants") -> Value:
-        """Return a number in the precision in which the lane computes with it."""
-        value = held(value, name, self.dials)
-        if not isinstance(self.like, Bounded):
-            return value
-        if self.dial(dial) == "double":
-            return bounds.exact(value, DOUBLE)
-        own = self.like.arithmetic if self.dial(dial) == "working" else ARITHMETICS["float32"]
-        return bounds.exact(representable(value, own.precision.name), own)
-
-    def slot(self, name: str, start: float = 0.0) -> Value:
-        """Return a slot as the last step left it; `start` everywhere at first."""
-        if name not in self.state:
-            full = np.full(self.decayed.shape, start)
-            bounded = isinstance(self.like, Bounded)
-            self.state[name] = bounds.constant(full, self.like) if bounded else full
-        return self.state[name]
-
-    def average(self, name: str, new: Value, beta: Value, start: float = 0.0) -> Value:
-        """Move a slot towards `new`: beta * old + (1 - beta) * new."""
-        self.state[name] = functions.mix(self.slot(name, start), new, beta, 1.0 - beta)
-        return self.state[name]
-
-    def correction(self, name: str, step: int) -> Value:
-        """Return 1 - beta**step (step counts from one)."""
-        how = self.dial("bias_correction")
-        if how == "none" or how == {"beta1": "v only", "beta2": "m only"}[name]:
-            return 1.0
-        name = "beta1" if how == "v by beta1" else name
-        return 1.0 - functions.power(self.base(name), step)
-
-    def base(self, name: str) -> Value:
-        """Return a beta as the bias correction sees it."""
-        value = float(self.hyperparameters[name])
-        return self.number(value, f"{name}**t", dial="correction")
-
 
 Rule = Callable[[Run, Value, Value, int], Value]
 
@@ -122,8 +52,8 @@ def adam(run: Run, w: Value, g: Value, step: int) -> Value:
     """
     m = run.average("m", g, run.constant("beta1"))
     v = run.average("v", g * g, run.constant("beta2"))
-    mean = m / run.correction("beta1", step)
-    return functions.move(w, _divided(run, mean, _root(run, v, run.correction("beta2", step))))
+    first, second = run.correction("beta1", step), run.correction("beta2", step)
+    return functions.move(w, _adam_change(run, m, first, v, second))
 
 
 def amsgrad(run: Run, w: Value, g: Value, step: int) -> Value:
@@ -139,8 +69,7 @@ def amsgrad(run: Run, w: Value, g: Value, step: int) -> Value:
         v, second = v / second, 1.0
     ignored = run.dial("amsgrad_maximum") == "ignored"
     run.state["v_max"] = top = v if ignored else functions.maximum(run.slot("v_max"), v)
-    mean = m / run.correction("beta1", step)
-    return functions.move(w, _divided(run, mean, _root(run, top, second)))
+    return functions.move(w, _adam_change(run, m, run.correction("beta1", step), top, second))
 
 
 def adamax(run: Run, w: Value, g: Value, step: int) -> Value:
@@ -153,8 +82,12 @@ def adamax(run: Run, w: Value, g: Value, step: int) -> Value:
     eps, beside = run.constant("eps"), run.dial("eps") == "hat"
     size = functions.absolute(g) if beside else functions.absolute(g) + eps
     run.state["u"] = u = functions.maximum(run.constant("beta2") * run.slot("u"), size)
-    mean = m / run.correction("beta1", step)
-    return functions.move(w, _divided(run, mean, u + eps if beside else u))
+    first = run.correction("beta1", step)
+    low = u + eps if beside else u
+    change = _divided(run, m / first, low)
+    if beside:  # Keras (adamax.py): lr * m may underflow before it meets the correction.
+        change = functions.any_of(change, (run.lr * m) / (first * low))
+    return functions.move(w, change)
 
 
 def nadam(run: Run, w: Value, g: Value, step: int) -> Value:
@@ -172,12 +105,12 @@ def nadam(run: Run, w: Value, g: Value, step: int) -> Value:
     else:
         now, then = _nadam_momentum(run, step), _nadam_momentum(run, step + 1)
         product = _nadam_product(run, _nadam_momentum(run, step, of="mu_product/"), step)
-        ahead = m * (then / (1.0 - product * then))
-        fresh = g * ((1.0 - now) / (1.0 - product))
+        ahead = m * run.taken(then / (1.0 - product * then))
+        fresh = g * run.taken((1.0 - now) / (1.0 - product))
     root = _root(run, v, run.correction("beta2", step))
     # torch moves the weights twice, so that they are rounded in between.
     return functions.any_of(
-        functions.move(w, run.lr * ((fresh + ahead) / root)),
+        functions.move(w, _divided(run, fresh + ahead, root)),
         functions.move(functions.move(w, run.lr * (fresh / root)), run.lr * (ahead / root)),
     )
 
@@ -239,18 +172,21 @@ def adagrad(run: Run, w: Value, g: Value, step: int) -> Value:
     run.state["sum"] = s = run.slot("sum", start) + g * g
     change = _divided(run, g, _with_eps(s, run.constant("eps"), run.dial("eps")))
     if run.dial("zero_sum") == "no step":
-        change = functions.choose(s, 1.0, 0.0, 0.0) * change
+        # Without an eps, the change that is left out is no number.
+        chosen = functions.choose(s, 1.0, 0.0, 0.0) * change
+        change = functions.where(functions.is_zero(s), 0.0, chosen)
     return functions.move(w, change)
 
 
 def adadelta(run: Run, w: Value, g: Value, step: int) -> Value:
     """d <- sqrt(delta + eps) / sqrt(v + eps) g, delta <- average of d**2; w <- w - lr d.
 
-    Source: M. D. Zeiler, ADADELTA, arXiv:1212.5701, algorithm 1.
+    Source: M. D. Zeiler, ADADELTA, arXiv:1212.5701, algorithm 1. Keras multiplies by g first.
     """
     rho, eps = run.constant("rho"), run.constant("eps")
     v = run.average("v", g * g, rho)
-    change = functions.sqrt(run.slot("delta") + eps) / functions.sqrt(v + eps) * g
+    top, low = functions.sqrt(run.slot("delta") + eps), functions.sqrt(v + eps)
+    change = functions.any_of(top / low * g, (top * g) / low)
     run.average("delta", change * change, rho)
     return functions.move(w, run.lr * change)
 
@@ -315,6 +251,16 @@ def _divided(run: Run, x: Value, root: Value) -> Value:
     return functions.any_of(run.lr * (x / root), (run.lr * x) / root)
 
 
+def _adam_change(run: Run, m: Value, first: Value, v: Value, second: Value) -> Value:
+    """Return lr m^ / (sqrt(v^) + eps), corrected by `first` and `second`."""
+    change = _divided(run, m / first, _root(run, v, second))
+    if run.dial("eps") != "hat":
+        return change
+    # Keras (adam.py): m meets lr and both corrections at once, and may underflow there.
+    alpha = run.lr * functions.sqrt(second) / first
+    return functions.any_of(change, (m * alpha) / (functions.sqrt(v) + run.constant("eps")))
+
+
 def _masked(x: Value, mask: Array) -> Value:
     if isinstance(x, Bounded):
         return Bounded(x.value * mask, x.error * mask, x.arithmetic)
@@ -347,8 +293,10 @@ def _with_eps(x: Value, eps: Value, where: str) -> Value:
 def _nadam_momentum(run: Run, step: int, of: str = "") -> Value:
     """Return mu_t, made of numbers that may be held otherwise for the running product."""
     decay_rate = run.dials.get("momentum_decay", run.hyperparameters["momentum_decay"])
-    rate = run.number(0.96, f"{of}0.96")
-    beta1 = run.number(float(run.hyperparameters["beta1"]), f"{of}beta1")
+    # torch makes mu_t of the counter, and where that is a float32 tensor it is as coarse.
+    dial = "correction" if run.dial("correction") == "float32" else "constants"
+    rate = run.number(0.96, f"{of}0.96", dial=dial)
+    beta1 = run.number(float(run.hyperparameters["beta1"]), f"{of}beta1", dial=dial)
     fade = functions.exp(functions.log(rate) * (step * float(decay_rate)))
     return beta1 * (1.0 - 0.5 * fade)
 
@@ -366,7 +314,8 @@ def _nadam_product(run: Run, now: Value, step: int) -> Value:
             products.append(last)
         run.scalars["mu_product"] = last
         return functions.spread(products, run.tensors)
-    if run.dial("mu_product") == "float32":
+    # Of a mu_t that is known to the last bit, so is the product.
+    if run.dial("mu_product") == "float32" and run.dial("correction") != "float32":
         pair = [x.value if isinstance(x, Bounded) else x for x in (now, last)]
         held = representable(representable(pair[0], "float32") * pair[1], "float32")
         product = Bounded(held, 0.0, DOUBLE) if isinstance(now, Bounded) else held
@@ -380,7 +329,7 @@ def _rectification(run: Run, step: int) -> Value:
     grown = functions.power(beta2, step)
     rho = limit - (2.0 * step) * grown / (1.0 - grown)
     above = (rho - 4.0) * (rho - 2.0) * limit
-    return functions.sqrt(above / ((limit - 4.0) * (limit - 2.0) * rho))
+    return run.taken(functions.sqrt(above / ((limit - 4.0) * (limit - 2.0) * rho)))
 
 
 RULES: Mapping[str, Rule] = {

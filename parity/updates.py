@@ -10,8 +10,9 @@ import numpy as np
 from parity import bounds, functions
 from parity.bounds import Arithmetic, Array, Bounded, Value
 from parity.case import Case
+from parity.constants import Run
 from parity.dials import Dials, held
-from parity.optimizers import RULES, Run, decay, decay_late
+from parity.optimizers import RULES, decay, decay_late
 from parity.parts import Clip, parameter_shapes
 
 Tensors = dict[str, Value]
@@ -157,7 +158,10 @@ class Vector:
             norm = self._norm(g, names, step)
             part = slice(self.slices[names[0]].start, self.slices[names[-1]].stop)
             grown = norm + eps if eps else norm
-            pieces.append(functions.again(g[part] * (limit / functions.maximum(grown, limit))))
+            top = functions.maximum(grown, limit)
+            share = functions.again(g[part] * (limit / top))
+            # tf.clip_by_norm (clip_ops.py) multiplies by the limit first, which may underflow.
+            pieces.append(functions.any_of(share, (g[part] * limit) / top))
         return joined(pieces)
 
     def _norm(self, g: Value, names: list[str], step: int) -> Value:
@@ -168,7 +172,10 @@ class Vector:
         squares: Value = sum(self.of.squares[name][step] for name in names)
         if isinstance(g, Bounded):
             count = sum(self.of.sizes[name] for name in names)
-            squares = Bounded(squares, squares * g.arithmetic.gamma(count + 1), g.arithmetic)
+            # Each term is a product, rounded before it is added.
+            squares = bounds.summed(
+                np.asarray(squares), 0.0, squares, count + 1, g.arithmetic, products=count
+            )
         return functions.sqrt(squares)
 
     def laid_out(self, tensors: Tensors) -> Value:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from parity.bounds import ARITHMETICS
 from parity.parts import (
     ACTIVATIONS,
     CLIPS,
@@ -65,6 +66,8 @@ def _check_loss(case: Case) -> None:
     _number("delta", loss.delta, float(np.finfo(np.float16).tiny))
     _number("label_smoothing", loss.label_smoothing, 0, 1)
     _number("l2", loss.l2, 0)
+    if loss.label_smoothing and loss.name != "softmax_cross_entropy":
+        raise CaseError(f"label_smoothing: {loss.name} has no classes")
     if loss.labels == "integer":
         _shape("y", case.y, (rows,))
         if case.y.dtype.kind != "i":
@@ -75,6 +78,8 @@ def _check_loss(case: Case) -> None:
     else:
         _shape("y", case.y, (rows, units))
         _finite("y", case.y)
+        if loss.labels == "dense":
+            _check_distributions(case.y, case.dtype)
     if loss.class_weights is not None:
         if loss.name != "softmax_cross_entropy":
             raise CaseError(f"class_weights: {loss.name} has no classes")
@@ -87,6 +92,19 @@ def _check_loss(case: Case) -> None:
         _finite("sample_weights", case.sample_weights)
         if (case.sample_weights < 0).any():
             raise CaseError(f"sample_weights: expected 0 or more, got {case.sample_weights.min()}")
+
+
+def _check_distributions(y: NDArray[Any], dtype: str) -> None:
+    """Raise CaseError for a row that is no distribution: frameworks differ on what it means.
+
+    A row may be off as far as a softmax in the dtype is: n terms added up, then each one multiplied
+    by a reciprocal.
+    """
+    if (y < 0).any():
+        raise CaseError(f"y: expected shares of 0 or more, got {y.min()}")
+    off = np.abs(y.sum(axis=1) - 1)
+    if (off > ARITHMETICS[dtype].gamma(y.shape[1] + 1)).any():
+        raise CaseError(f"y: expected rows that sum to 1, got {y[np.argmax(off)].tolist()}")
 
 
 def _check_optimizer(case: Case) -> None:

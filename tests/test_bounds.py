@@ -7,6 +7,7 @@ What is exact is computed by mpmath.
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -32,6 +33,7 @@ BINARY: dict[str, Callable[[Any, Any], Any]] = {
 # Each with what it takes, and what is exact.
 ELEMENTARY: dict[str, tuple[Callable[[Any], Any], Callable[[Array], Array], Callable[..., Any]]] = {
     "exp": (functions.exp, lambda x: x, mp.exp),
+    "expm1": (functions.expm1, lambda x: x, mp.expm1),
     "log": (functions.log, np.abs, lambda x: mp.log(x) if x else mpf("-inf")),
     "tanh": (functions.tanh, lambda x: x, mp.tanh),
     "sigmoid": (functions.sigmoid, lambda x: x, lambda x: 1 / (1 + mp.exp(-x))),
@@ -183,6 +185,16 @@ def test_a_root_is_enclosed(dtype: str, flush: bool) -> None:
     assert_encloses_truth(known, seen, [mp.sqrt(item) for item in numbers(x)])
 
 
+@dtypes
+def test_a_root_through_its_reciprocal_is_enclosed(dtype: str) -> None:
+    rng = np.random.default_rng(4)
+    x = representable(np.exp2(rng.uniform(-4, 4, 20_000)), dtype)
+    root = native(np.sqrt, dtype, False, x)
+    reciprocal = native(operator.truediv, dtype, False, np.ones(x.shape), root)
+    result = functions.sqrt(bounds.exact(x, ARITHMETICS[dtype]))
+    assert_encloses(result, native(operator.mul, dtype, False, x, reciprocal), x)
+
+
 @pytest.mark.parametrize("flush", [False, True], ids=["gradual", "flushed"])
 @dtypes
 @pytest.mark.parametrize("name", ELEMENTARY)
@@ -192,7 +204,7 @@ def test_an_elementary_function_is_enclosed(name: str, dtype: str, flush: bool) 
     more = representable(rng.standard_normal(40) * 4, dtype)
     x = np.repeat(domain(np.concatenate([magnitudes(dtype), more])), 4)
     x = x[x > 0] if name == "log" else x
-    x = x[np.abs(x) < 1e6] if name in ("exp", "sigmoid") else x
+    x = x[np.abs(x) < 1e6] if name in ("exp", "expm1", "sigmoid") else x
     seen = as_wrong_as_allowed(exact, x, dtype, flush, rng)
     arithmetic = ARITHMETICS[dtype]
     assert_encloses(bounded(bounds.exact(x, arithmetic)), seen, x)
@@ -471,3 +483,11 @@ def test_numbers_are_spread_over_a_vector_with_their_errors() -> None:
     vector = functions.spread(parts, np.array([1, 0, 1]))
     assert (vector.value.tolist(), vector.error.tolist()) == ([3, 2, 3], [0.25, 0.5, 0.25])
     assert functions.spread([2.0, 3.0], np.array([1, 0, 1])).tolist() == [3, 2, 3]
+
+
+def test_what_is_equal_is_near_whatever_it_is() -> None:
+    value, error = np.array([math.inf, -math.inf, math.nan, 1.0]), np.array([math.inf, 0, 0, 0])
+    one = Bounded(value, error, DOUBLE)
+    assert bounds.near(one, one).all()
+    other = Bounded(np.array([-math.inf, math.inf, 1.0, 2.0]), np.zeros(4), DOUBLE)
+    assert not bounds.near(one, other)[1:].any()

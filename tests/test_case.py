@@ -57,6 +57,11 @@ def small() -> Case:
     )
 
 
+def soft(y: Any) -> Case:
+    loss = Loss("softmax_cross_entropy", labels="dense")
+    return replace(small(), loss=loss, y=np.array(y, np.float64))
+
+
 def regression(**parts: Any) -> Case:
     layers = (Layer(1),)
     whole: dict[str, Any] = {
@@ -195,6 +200,22 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
         lambda: deep(("loss", "label_smoothing"), 1.0),
         "label_smoothing: expected 0 <= value < 1, got 1.0",
     ),
+    "smoothing of values": (
+        lambda: regression(loss=Loss("binary_cross_entropy", label_smoothing=0.1)),
+        "label_smoothing: binary_cross_entropy has no classes",
+    ),
+    "a negative share of a class": (
+        lambda: soft([[0.5, 0.5, 0.0], [2.0, -1.0, 0.0], [0.0, 0.0, 1.0]]),
+        "y: expected shares of 0 or more, got -1.0",
+    ),
+    "shares that sum to less than one": (
+        lambda: soft([[0.5, 0.5, 0.0], [0.25, 0.25, 0.25], [0.0, 0.0, 1.0]]),
+        r"y: expected rows that sum to 1, got \[0.25, 0.25, 0.25\]",
+    ),
+    "shares off by more than their rounding": (
+        lambda: soft([[1.0, 0.0, 0.0], [0.5, 0.5 + 2.0**-20, 0.0], [0.0, 0.0, 1.0]]),
+        r"y: expected rows that sum to 1, got \[0.5, 0.50000095",
+    ),
     "a negative l2": (lambda: deep(("loss", "l2"), -0.5), "l2.*got -0.5"),
     "an unknown optimizer": (
         lambda: deep(("optimizer", "name"), "adamm"),
@@ -321,6 +342,26 @@ def test_what_the_tests_start_from_is_a_case() -> None:
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_every_activation_can_be_asked_for(activation: str) -> None:
     assert regression(layers=(Layer(1, activation),)).layers[0].activation == activation
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize("units", [2, 3, 10, 64])
+def test_the_softmax_of_another_model_may_be_the_labels(units: int, dtype: str) -> None:
+    rng = np.random.default_rng(units)
+    z = (4 * rng.standard_normal((500, units))).astype(dtype)
+    mass = np.exp(z - z.max(axis=1, keepdims=True))
+    shares = mass * (np.ones((), dtype) / mass.sum(axis=1, keepdims=True))
+    y = shares.astype(np.float64)
+    assert (y.sum(axis=1) != 1).any()
+    case = regression(
+        layers=(Layer(units),),
+        loss=Loss("softmax_cross_entropy", labels="dense"),
+        x=np.ones((500, 1)),
+        y=y,
+        weights={"layer0/kernel": np.ones((1, units)), "layer0/bias": np.ones(units)},
+        dtype=dtype,
+    )
+    assert np.array_equal(case.y, y)
 
 
 @pytest.mark.parametrize("kind", CLIPS)

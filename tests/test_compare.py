@@ -246,6 +246,49 @@ def test_a_trace_of_which_nothing_can_be_judged_is_no_evidence() -> None:
     assert verdict.status is Status.ABSTAIN
 
 
+def weighty(**parts: object) -> Case:
+    """Return a linear case in float64 whose weights are far larger than its steps."""
+    layers = (Layer(1, bias=False),)
+    return small(
+        layers=layers,
+        loss=Loss("squared_error"),
+        x=np.array([[1.0, 2.0], [3.0, 4.0], [0.5, -1.0]]),
+        y=np.array([[80.0], [200.0], [-10.0]]),
+        batches=((0, 1, 2),) * 8,
+        rates=(1e-3,) * 8,
+        weights={"layer0/kernel": np.full((2, 1), 30.0)},
+        dtype="float64",
+        **parts,
+    )
+
+
+@pytest.mark.parametrize("name", ["adam", "adamw", "amsgrad", "nadam", "radam"])
+def test_an_eps_is_not_ignored_for_a_bias_correction_in_float32(name: str) -> None:
+    case = weighty(optimizer=Optimizer(name, {"beta2": 0.9, "eps": 1e-3}))
+    claimed = {"correction": "float32"}
+    assert judge(case, numpy32.train(case, "plain"), claimed).status is Status.AGREE
+    ignored = replace(case, optimizer=Optimizer(name, {"beta2": 0.9}))
+    found = judge(case, numpy32.train(ignored, "plain"), claimed).divergence
+    assert found is not None
+    assert found.stage is Stage.UPDATE
+
+
+def test_a_weight_is_not_moved_where_the_sum_of_squares_is_zero() -> None:
+    x = np.array([[0.0, 1.0]])
+    adagrad = Optimizer("adagrad", {"eps": 0.0})
+    case = weighty(optimizer=adagrad)
+    case = replace(case, x=x, y=np.ones((1, 1)), batches=((0,),), rates=(0.1,))
+    dials = {"zero_sum": "no step"}
+    free = run_free(case, dials)
+    assert judge(case, free, dials).status is Status.AGREE
+    assert free.weights["layer0/kernel"][1, 0, 0] == 30.0
+    moved = {"layer0/kernel": free.weights["layer0/kernel"].copy()}
+    moved["layer0/kernel"][1, 0, 0] += 1e-9
+    found = judge(case, replace(free, weights=moved), dials).divergence
+    assert found is not None
+    assert (found.stage, found.index) == (Stage.UPDATE, (0, 0))
+
+
 def healthy(examples: int, dtypes: tuple[str, ...], pool: int) -> Iterator[tuple[Case, Verdict]]:
     """Train the control, its sums in random order, on four times as many cases of each kind."""
     for optimizer in OPTIMIZERS:

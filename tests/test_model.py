@@ -11,8 +11,8 @@ from exact import ACTIVATIONS as EXACT
 from exact import check, numbers, outputs, slope, slopes
 from mpmath import mp, mpf
 
-from parity import bounds, model
-from parity.bounds import DOUBLE, Array, Bounded
+from parity import bounds, functions, model
+from parity.bounds import ARITHMETICS, DOUBLE, Array, Bounded
 from parity.parts import ACTIVATIONS, LEAKY_SLOPE, Layer, parameter_shapes
 from parity.precision import PRECISIONS
 
@@ -57,6 +57,15 @@ def test_at_its_kink_an_activation_has_the_slope_below(name: str, expected: floa
 
 def test_elu_has_no_kink_at_zero() -> None:
     assert at("elu", np.zeros(1), {})[1].value == 1
+
+
+def test_elu_by_expm1_may_be_as_wrong_as_an_elementary_function() -> None:
+    z = np.linspace(-16, -0.01, 500).astype(np.float32)
+    allowed = np.expm1(z.astype(np.float64)).astype(np.float32)
+    for _ in range(functions.ELEMENTARY_ULP):
+        allowed = np.nextafter(allowed, np.float32(-2))
+    value = model.ACTIVATIONS["elu"].value(bounds.exact(z, ARITHMETICS["float32"]), {})
+    assert (np.abs(allowed - value.value) <= value.error).all()
 
 
 def test_within_its_error_of_a_kink_either_slope_is_allowed() -> None:
