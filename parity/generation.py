@@ -21,6 +21,14 @@ from parity.strategies import Design, cases, designs
 DRAWN = 6  # cases for each that is run: lanes differ in what they lack, and the best come first
 
 
+class Enough(BaseException):
+    """What is asked of each case while it shrinks may raise this, to end it at once.
+
+    Refusing every further case does not: Hypothesis would go on for up to five minutes. Nor does an
+    Exception, which it would shrink too.
+    """
+
+
 @lru_cache(maxsize=128)  # the pairs of problem and optimizer, for some sets of dtypes
 def generated(
     problem: str, optimizer: str, dtypes: tuple[str, ...], profile: Profile, seed: int
@@ -72,7 +80,10 @@ class Source:
     def shrink(
         self, design: Design, stream: int, before: int, wanted: Callable[[Case], bool]
     ) -> bool:
-        """Shrink on `design` what a stream has after so many cases; return whether it is wanted."""
+        """Shrink on `design` what a stream has after so many cases; return whether it is wanted.
+
+        Raises Enough where `wanted` does.
+        """
         passed, found = 0, False
 
         def same(case: Case) -> bool:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
 from parity.case import Case
 from parity.compare import CLEAR, Status, Verdict, judge
 from parity.diagnose import Diagnosis, confirmed, diagnose, separated
-from parity.generation import Source, generated
+from parity.generation import Enough, Source, generated
 from parity.known import Claim, claimed, dials
 from parity.lanes import Lane
 from parity.lanes.pipe import Failure
@@ -92,7 +93,9 @@ class Harness:
         def alike(case: Case) -> bool:
             nonlocal smallest, tries
             tries += 1
-            if tries > SHRINKS or lane.lacks(case) is not None:
+            if tries > SHRINKS:
+                raise Enough
+            if lane.lacks(case) is not None:
                 return False
             result = next(iter(self.run(lane, [case])))
             if not _like(result.verdict, worst.verdict):
@@ -103,7 +106,8 @@ class Harness:
         place = source.place(worst.case)
         if place is not None:
             # The same choices on each structure, the smallest first; the first that shows it too.
-            any(source.shrink(design, *place, alike) for design in source.designs)
+            with suppress(Enough):
+                any(source.shrink(design, *place, alike) for design in source.designs)
         return smallest
 
     def diagnosed(self, lane: Lane, worst: Result, batch: Sequence[Case]) -> Result:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from parity.case import Case
-from parity.generation import Source, generated, structure
+from parity.generation import Enough, Source, generated, structure
 from parity.profiles import PROFILES
 from parity.strategies import PROBLEMS
 
@@ -83,6 +83,21 @@ def test_a_case_is_placed_and_shrinks_to_the_simplest_of_its_structure() -> None
     smallest = [case for case in asked if case.steps > 1][-1]
     assert (smallest.steps, smallest.dtype, smallest.clip) == (2, "float32", None)
     assert structure(smallest) == structure(SOURCE.drawn(2)[0])
+
+
+def test_shrinking_ends_at_once_where_it_is_enough() -> None:
+    case = SOURCE.drawn(4)[5]
+    asked: list[Case] = []
+
+    def wanted(case: Case) -> bool:
+        asked.append(case)
+        if len(asked) == 9:  # the fifth of its stream, and some that shrink it
+            raise Enough
+        return True
+
+    with pytest.raises(Enough):
+        SOURCE.shrink(SOURCE.designs[2], *SOURCE.place(case), wanted)
+    assert len(asked) == 9
 
 
 def test_a_case_from_elsewhere_has_no_place() -> None:

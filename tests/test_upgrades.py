@@ -29,7 +29,7 @@ from parity.upgrades import command, lockstep, upgrade
 from parity.upgrades.bisect import Memory, Search, Verdict
 from parity.upgrades.bisecting import distinct
 from parity.upgrades.change import Change, Kind
-from parity.upgrades.compare import Found
+from parity.upgrades.compare import SAID, Found
 from parity.upgrades.environment import INSTALLED, Environment, build
 from parity.upgrades.findings import Finding
 from parity.upgrades.groups import grouped
@@ -389,6 +389,16 @@ def test_changes_that_are_one_are_one_line(shelf: Path) -> None:
     report = upgraded("1.5", "1.6")
     doubled = grouped([*report.found, *report.found])
     assert len(doubled) == len(grouped(report.found))
+
+
+def test_what_calls_without_arguments_say_alike_is_one_line() -> None:
+    def found(name: str, told: str) -> Found:
+        change = Change(Kind.ARGUMENT, "toy", f"toy.{name}()", SAID, "nothing said", told)
+        return Found(change, Probe(f"toy.{name}", {}))
+
+    old = "warning: it is old"
+    lines = grouped([found("mean", old), found("total", old), found("mean", "warning: it is odd")])
+    assert [line.subjects for line in lines] == ["toy.mean(), toy.total()", "toy.mean()"]
 
 
 def test_calls_without_arguments_are_one_line_each() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from parity.upgrades.change import Change, Kind
-from parity.upgrades.compare import Found
+from parity.upgrades.compare import SAID, Found
 
 _MANY = 6  # names that are spelled out before the rest is counted
 _ASKED = (Kind.DEFAULT, Kind.ARGUMENT)
@@ -61,7 +61,7 @@ def _key(one: Found) -> tuple[object, ...]:
         return change.kind, subject, change.what, change.old, change.new
     call = change.subject.removeprefix(probe.target)
     if change.kind in _ASKED:
-        subject = "" if probe.arguments else change.subject
+        subject = "" if probe.arguments or change.what == SAID else change.subject
         return change.kind, subject, change.what, _text(change.old), _text(change.new)
     # With no argument to share, what differs is each target's own.
     return change.kind, change.subject if call.startswith("()") else call

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,7 +14,7 @@ from parity.case import Case
 from parity.compare import APART, Status, Verdict
 from parity.diagnose import diagnose
 from parity.findings import summary
-from parity.generation import Source
+from parity.generation import Enough, Source
 from parity.known import CLAIMS, dials, in_force
 from parity.lanes import Lane
 from parity.lanes.installed import versions
@@ -107,7 +108,9 @@ class Sides:
             nonlocal smallest
             if case.digest in shown:
                 return True
-            if time.monotonic() > deadline or worst.lane.lacks(case) is not None:
+            if time.monotonic() > deadline:
+                raise Enough
+            if worst.lane.lacks(case) is not None:
                 return False
             found = self.run(worst.lane, [case])[0]
             if found is None or found.change.what != worst.change.what:
@@ -117,7 +120,8 @@ class Sides:
             return True
 
         if place is not None:
-            any(source.shrink(design, *place, alike) for design in source.designs)
+            with suppress(Enough):
+                any(source.shrink(design, *place, alike) for design in source.designs)
         return _explained(smallest)
 
 
