@@ -177,7 +177,8 @@ def test_a_lane_from_a_file_may_ask_for_a_device(
     file = tmp_path / "own.py"
     file.write_text(
         "from parity.lanes import Lane\n"
-        "LANES = [Lane('own', __file__, packages=('numpy',), device='cuda')]\n",
+        "OFFERED = {'packages': ('numpy',), 'optimizers': {'sgd': ()}}\n"
+        "LANES = [Lane('own', __file__, **OFFERED, device='cuda')]\n",
         encoding="utf-8",
     )
     [lane] = installed.load_lanes(str(file))
