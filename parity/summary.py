@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from parity.datasets import REAL
+from parity.parts import OPTIMIZERS
 from parity.records import COUNTS, Record, by_lane, kind, tally
 
 PROBLEMS = ("linear", "softmax", "mlp")
@@ -35,7 +36,9 @@ LEGEND = (
 
 def table(records: Sequence[Record]) -> str:
     """Return the summary of verdicts, one row a lane."""
-    optimizers = list(dict.fromkeys(record["optimizer"] for record in records))
+    used = {record["optimizer"] for record in records}
+    # In the catalog's order: workers side by side finish in another one each time.
+    optimizers = [name for name in (*OPTIMIZERS, *sorted(used - {*OPTIMIZERS})) if name in used]
     shown = Table(box=None, pad_edge=False, header_style="", padding=(0, 1, 0, 0))
     for name in ("lane", *optimizers):
         shown.add_column(name, no_wrap=True)

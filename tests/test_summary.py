@@ -69,6 +69,13 @@ def rows(*verdicts: dict[str, Any]) -> list[list[str]]:
     return [line.split() for line in lines[: lines.index("")]]
 
 
+def test_columns_are_in_the_catalogs_order_however_lanes_finish() -> None:
+    names = ["later", "lion", "adam", "sgd"]
+    found = [verdict("torch", "agree", optimizer=name) for name in names]
+    for order in (found, found[::-1]):
+        assert table(order).splitlines()[0].split()[:5] == ["lane", "sgd", "adam", "lion", "later"]
+
+
 def test_each_lane_is_a_row_with_its_counts_and_worst_score() -> None:
     heading, jax, torch = rows(
         verdict("torch", "agree", forward=count(90, 10, 0.25), update=count(99, 1, 0.5)),
