@@ -10,6 +10,11 @@ import numpy as np
 import pytest
 
 from parity import cli
+from parity.case import Case
+from parity.compare import Divergence, Stage, Status, Verdict
+from parity.lockstep import Result
+from parity.oracle import run_free
+from parity.parts import Layer, Loss, Optimizer
 from parity.upgrades import bisect, bisecting
 from parity.upgrades.bisect import Memory, Search
 from parity.upgrades.environment import INSTALLED, BuildError, Environment
@@ -26,15 +31,16 @@ RAISES = "toy (toylib): does not import: ImportError: no toy"
 class Shelf:
     """The releases 1.0 to 1.5 of `toylib`: `old` up to 1.2, `new` from 1.3.
 
-    `lacks` has why one cannot be asked, `errors` what the probes of one end with; a probe of
-    `toy.same` does the same in all. `asked` are the releases that were run, `wanted` all that an
-    environment was made of.
+    `lacks` has why one cannot be asked, `errors` what the probes of one end with, `values` what
+    they come to instead of 0 and 1; a probe of `toy.same` does the same in all. `asked` are the
+    releases that were run, `wanted` all that an environment was made of.
     """
 
     def __init__(self) -> None:
         self.versions = [f"1.{minor}" for minor in range(6)]
         self.lacks: dict[str, str] = {}
         self.errors: dict[str, str] = {}
+        self.values: dict[str, float] = {}
         self.asked: list[str] = []
         self.wanted: list[list[str]] = []
 
@@ -52,7 +58,8 @@ class Shelf:
         for number in mine:
             probe = findings[number].probe
             late = version >= "1.3" and probe is not None and probe.target != "toy.same"
-            one = Seen({"value": np.full(2, float(late))}, self.errors.get(version, ""))
+            value = self.values.get(version, float(late))
+            one = Seen({"value": np.full(2, value)}, self.errors.get(version, ""))
             yield [one] * 4
 
     def found(self, *_: object, **__: object) -> list[Release]:
@@ -144,6 +151,123 @@ def test_a_probe_that_hung_is_not_remembered(shelf: Shelf, version: str, kept: s
     list(search(shelf).run())
     memory = Memory(["toylib"])
     assert {one for one in ("1.0", "1.2", "1.5") if memory.get(one)} == kept
+
+
+def test_the_release_that_did_most_of_it_is_named_and_lesser_ones_told(
+    shelf: Shelf, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shelf.versions = [*shelf.versions, "1.6", "1.7"]
+    shelf.values = {"1.1": 1e-9, "1.2": 1e-9, "1.4": 0.9}
+    assert cli.main(["bisect", "toylib", file(finding("1.0", "1.7"))]) == 0
+    said = capsys.readouterr().out
+    assert "toylib 1.3 (no date known) is the first that parts, 1.2 the last that does not" in said
+    assert "before, by less: 1.1, 1.2: toy toy.step(): value[0]: 0 -> 1e-09" in said
+    # The same of what is remembered.
+    shelf.asked.clear()
+    assert cli.main(["bisect", "toylib", file(finding("1.0", "1.7"))]) == 0
+    assert capsys.readouterr().out == said
+    assert shelf.asked == []
+
+
+def test_a_call_that_fails_only_in_the_middle_is_neither(shelf: Shelf) -> None:
+    shelf.errors = {"1.2": "ValueError: not today"}
+    [verdict] = search(shelf).run()
+    assert (verdict.last, verdict.first) == ("1.1", "1.3")
+    assert verdict.skipped == {"1.2": "refused: ValueError: not today"}
+
+
+@pytest.mark.parametrize(
+    ("ends", "asked"),
+    [
+        (("1.0", "1.5"), {"1.2", "1.3"}),
+        (("1.1", "1.2"), {"1.1", "1.2"}),  # it lies elsewhere
+        (("1.4", "1.5"), {"1.4", "1.5"}),
+    ],
+)
+def test_a_finding_is_searched_between_its_own_releases(
+    shelf: Shelf, ends: tuple[str, str], asked: set[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    shelf.values = {"1.1": 5.0}  # another story
+    typed = [f"toylib=={version}" for version in ends]
+    cli.main(["bisect", *typed, file(finding("1.2", "1.3"))])
+    assert set(shelf.asked) == asked
+    told = "toylib: from 1.2 to 1.3, where the findings are" in capsys.readouterr().out
+    assert told == (asked == {"1.2", "1.3"})
+
+
+def toy(value: float = 0.0, error: str = "", *messages: str) -> list[Seen]:
+    return [Seen({"value": np.full(2, value)}, error, messages)] * 4
+
+
+NAN = float("nan")
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "other", "expected"),
+    [
+        (toy(0), toy(1), toy(0.4), False),
+        (toy(0), toy(1), toy(0.6), True),
+        (toy(0), toy(1), toy(NAN), False),
+        (toy(NAN), toy(0), toy(0.6), True),
+        (toy(0), toy(NAN), toy(0.6), False),
+        (toy(0), toy(1), toy(0, "hung: no"), None),
+        (toy(0), toy(0, "no"), toy(0.6), False),
+        (toy(0), toy(0, "no"), toy(0, "not so"), True),
+        (toy(0, "no"), toy(0), toy(0.6), True),
+        (toy(0), toy(0, "", "beware"), toy(0.6), False),
+        (toy(0), toy(0, "", "beware"), toy(0.6, "", "beware", "more"), True),
+        (toy(0, "", "beware"), toy(0), toy(0, "", "more"), True),
+        (toy(0), [Seen({"value": np.zeros(3)})] * 4, [Seen({"value": np.ones(3)})] * 4, True),
+        (toy(0), [Seen({"value": np.zeros(3)})] * 4, toy(1), False),
+    ],
+)
+def test_what_a_release_does_is_the_nearer_of_what_both_ends_do(
+    first: list[Seen], last: list[Seen], other: list[Seen], expected: bool | None
+) -> None:
+    assert bisect._as_last(finding(), first, last, other) is expected
+
+
+CASE = Case(
+    layers=(Layer(1, bias=False),),
+    loss=Loss("squared_error"),
+    optimizer=Optimizer("sgd"),
+    rates=(0.5,),
+    x=np.array([[1.0]]),
+    y=np.array([[2.0]]),
+    batches=((0,),),
+    weights={"layer0/kernel": np.array([[0.5]])},
+)
+TRACE = run_free(CASE, {})
+
+
+def judged(status: Status, seen: float = 0.0) -> Result:
+    failed = status is Status.ERROR
+    where = Divergence(0, Stage.UPDATE, "layer0/kernel", (0, 0), 0.0, seen, 1e-9, 100.0, 1, 1)
+    verdict = Verdict(status, {}, where if status is Status.DIVERGE else None)
+    return Result("torch", CASE, verdict, trace=None if failed else TRACE)
+
+
+AGREES, FAILS = judged(Status.AGREE), judged(Status.ERROR)
+PARTS, ELSEWHERE = judged(Status.DIVERGE, 0.5), judged(Status.DIVERGE, 0.75)
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "other", "expected"),
+    [
+        (AGREES, PARTS, ELSEWHERE, True),
+        (PARTS, AGREES, ELSEWHERE, False),
+        (AGREES, PARTS, FAILS, None),
+        (AGREES, FAILS, PARTS, False),
+        (FAILS, AGREES, PARTS, True),
+        (PARTS, ELSEWHERE, AGREES, False),
+        (PARTS, ELSEWHERE, ELSEWHERE, True),
+    ],
+)
+def test_a_lane_does_what_it_does_in_the_last_release(
+    first: Result, last: Result, other: Result, expected: bool | None
+) -> None:
+    case = Finding("torch", {}, {}, case=CASE)
+    assert bisect._as_last(case, first, last, other) is expected
 
 
 def test_implied_ends_move_inwards_and_say_so(

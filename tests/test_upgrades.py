@@ -377,7 +377,7 @@ def test_cases_that_begin_with_one_release_are_one_line() -> None:
     case = real_case("iris", Optimizer("sgd"))
 
     def found(first: str | None, last: str) -> Verdict:
-        return Verdict(Finding("torch", {}, {}, case=case), last, first, None, {}, 3)
+        return Verdict(Finding("torch", {}, {}, case=case), last, first, None, {}, {}, 3)
 
     verdicts = [found("1.6", "1.5"), found("1.6", "1.5"), found(None, "1.9"), found("1.3", "1.2")]
     told = [(one.first, count) for one, count in distinct(verdicts)]

@@ -1,8 +1,10 @@
 """Which release did it: a search over the releases between two versions.
 
-Version order is searched, though it is not the order of time. A release that does not install or
-import is neither good nor bad: its neighbours are asked instead. Every answer is kept, so that a
-search that was interrupted goes on where it was, and findings share the releases they ask.
+Version order is searched, though it is not the order of time. A release parts where it does what
+the new end does rather than what the old end does; what else was changed before it, by less, is
+told beside. A release that does not install or import is neither good nor bad: its neighbours are
+asked instead. Every answer is kept, so that a search that was interrupted goes on where it was, and
+findings share the releases they ask.
 """
 
 from __future__ import annotations
@@ -15,7 +17,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
+import numpy as np
+
 from parity.cache import cache
+from parity.compare import Status
 from parity.lanes import Lane
 from parity.lanes.catalog import LANES
 from parity.lockstep import Result
@@ -25,7 +30,7 @@ from parity.upgrades.environment import BuildError, Environment, build
 from parity.upgrades.findings import Finding
 from parity.upgrades.lockstep import judge_in
 from parity.upgrades.lockstep import unlike as parted
-from parity.upgrades.noise import NUDGES
+from parity.upgrades.noise import NUDGES, apart
 from parity.upgrades.probe import Seen
 from parity.upgrades.probing import ProbeError, Side
 from parity.upgrades.releases import Release
@@ -39,23 +44,26 @@ _LOST: Final = re.compile(r"(^|: )(hung|crashed|import: while importing [^:]+): 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What one release does: of each finding whether it is as before, or why it cannot be asked.
+    """What one release does: of each finding whether it parts, or why it cannot be asked.
 
-    `changes` tell of each finding that parts what it does otherwise than the release `first`.
+    `changes` tell of each finding what it does otherwise than the release `first`; it parts if it
+    does so as the release `last`. None: it fails where neither of them does.
     """
 
-    parts: tuple[bool, ...] = ()
+    parts: tuple[bool | None, ...] = ()
     changes: tuple[Change | None, ...] = ()
     lack: str = ""
     first: str = ""
+    last: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """Where a finding begins: the first release that parts, the last that does not, and its change.
 
-    `skipped` are the releases between these two that could not be asked, with the reasons. `asked`
-    counts the releases that were run for this finding. No `first`: the ends do not part.
+    `skipped` are the releases between these two that could not be asked, with the reasons, `lesser`
+    those before that do something else again, nearer to the old end. `asked` counts the releases
+    that were run for this finding. No `first`: the ends do not part.
     """
 
     finding: Finding
@@ -63,6 +71,7 @@ class Verdict:
     first: str | None
     change: Change | None
     skipped: Mapping[str, str]
+    lesser: Mapping[str, Change]
     asked: int
 
 
@@ -83,7 +92,7 @@ class Search:
     implied: tuple[bool, bool] = (False, False)
     said: list[str] = field(default_factory=list)
     _answers: dict[str, Answer] = field(default_factory=dict)
-    _first: list[Observed] | None = None
+    _ends: dict[str, list[Observed]] = field(default_factory=dict)
 
     def run(self) -> Iterator[Verdict]:
         """Yield each finding's verdict. Raises BuildError where an end fails."""
@@ -126,17 +135,17 @@ class Search:
 
     def _begin(self, releases: Sequence[Release]) -> None:
         """Search other releases: what others did was compared with another first one."""
-        self.releases, self._first = releases, None
+        self.releases = releases
         self._answers = {name: one for name, one in self._answers.items() if one.lack}
 
     def _verdict(self, number: int, finding: Finding) -> Verdict:
         """Search for the place between a release that is as before and one that is not."""
         low, high = 0, len(self.releases) - 1
-        asked, lacks = 2, dict[str, str]()
+        asked, lacks, lesser = 2, dict[str, str](), dict[str, Change]()
         end = self._ask(high)
         if not end.parts[number]:
             version = self.releases[high].version
-            return Verdict(finding, version, None, None, lacks, asked)
+            return Verdict(finding, version, None, None, lacks, lesser, asked)
         while able := [n for n in range(low + 1, high) if self._version(n) not in lacks]:
             middle = min(able, key=lambda n: abs(2 * n - low - high))
             answer = self._ask(middle)
@@ -144,14 +153,18 @@ class Search:
                 lacks[self._version(middle)] = answer.lack
                 continue
             asked += 1
-            if answer.parts[number]:
+            change, parts = answer.changes[number], answer.parts[number]
+            if parts is None and change is not None:
+                lacks[self._version(middle)] = change.new
+            elif parts:
                 high, end = middle, answer
             else:
                 low = middle
+                lesser |= {} if change is None else {self._version(middle): change}
         between = {self._version(n) for n in range(low + 1, high)}
         skipped = {version: lack for version, lack in lacks.items() if version in between}
-        change = end.changes[number]
-        return Verdict(finding, self._version(low), self._version(high), change, skipped, asked)
+        places = self._version(low), self._version(high)
+        return Verdict(finding, *places, end.changes[number], skipped, lesser, asked)
 
     def _version(self, number: int) -> str:
         return self.releases[number].version
@@ -168,28 +181,41 @@ class Search:
             return Answer(lack=release.lack)
         if release.yanked is not None:
             return Answer(lack=f"yanked: {release.yanked or 'no reason given'}")
+        ends = self._version(0), self._version(-1)
         known = self.memory.get(release.version)
-        if known is not None and (known.lack or known.first == self._version(0)):
+        if known is not None and (known.lack or (known.first, known.last) == ends):
             return known
         self.tell(f"{self.package} {release.version}")
         try:
-            if self._first is None:
-                self._first = self._observed(self.releases[0])
-            first = release is self.releases[0]
-            seen = self._first if first else self._observed(release)
+            first = self._end(0)
+            end = release.version in ends
+            seen = first if release.version == ends[0] else self._observed(release)
+            if end:
+                self._ends[release.version] = seen
+            triples = zip(self.findings, first, seen, strict=True)
+            changes = tuple(_apart(*triple) for triple in triples)
+            parts: tuple[bool | None, ...] = tuple(change is not None for change in changes)
+            if any(parts) and not end:
+                ran = zip(self.findings, first, self._end(-1), seen, strict=True)
+                parts = tuple(p and _as_last(*one) for p, one in zip(parts, ran, strict=True))
         except BuildError as error:
             return Answer(lack=str(error))  # another time the index may answer
         except ProbeError as error:
             answer, errors = Answer(lack=str(error)), [str(error)]
         else:
-            triples = zip(self.findings, self._first, seen, strict=True)
-            changes = tuple(_apart(*triple) for triple in triples)
-            parts = tuple(change is not None for change in changes)
-            answer = Answer(parts, changes, first=self._version(0))
-            errors = [error for one in (*self._first, *seen) for error in _errors(one)]
+            answer = Answer(parts, changes, first=ends[0], last=ends[1])
+            observed = [one for name in ends for one in self._ends.get(name, ())]
+            errors = [error for one in (*observed, *seen) for error in _errors(one)]
         if not any(map(_LOST.search, errors)):
             self.memory.keep(release.version, answer)
         return answer
+
+    def _end(self, number: int) -> list[Observed]:
+        """Return what an end does, run once."""
+        release = self.releases[number]
+        if release.version not in self._ends:
+            self._ends[release.version] = self._observed(release)
+        return self._ends[release.version]
 
     def _observed(self, release: Release) -> list[Observed]:
         """Return what a release does for each finding, each framework and lane in one process."""
@@ -231,6 +257,10 @@ def _errors(observed: Observed) -> list[str]:
     return [seen.error for seen in observed]
 
 
+def _fails(observed: Observed) -> bool:
+    return observed.trace is None if isinstance(observed, Result) else bool(observed[0].error)
+
+
 def _apart(finding: Finding, first: Observed, other: Observed) -> Change | None:
     if isinstance(first, Result) and isinstance(other, Result):
         return parted(_lane(finding.where), first, other)
@@ -238,6 +268,39 @@ def _apart(finding: Finding, first: Observed, other: Observed) -> Change | None:
     assert not isinstance(first, Result)
     assert not isinstance(other, Result)
     return unlike(finding.where, finding.probe, first, other)
+
+
+def _as_last(finding: Finding, first: Observed, last: Observed, other: Observed) -> bool | None:
+    """Return whether what parts from the first release does what the last one does.
+
+    Of two numbers it does the nearer one. None: it fails, which neither end does.
+    """
+    fails = [_fails(one) for one in (first, last, other)]
+    if any(fails):
+        return None if fails == [False, False, True] else fails[2] == fails[1]
+    if isinstance(first, Result) and isinstance(last, Result) and isinstance(other, Result):
+        diverges = [one.verdict.status is Status.DIVERGE for one in (first, last, other)]
+        if diverges[0] != diverges[1]:
+            return diverges[2] == diverges[1]
+        return parted(_lane(finding.where), last, other) is None
+    assert not isinstance(first, Result)
+    assert not isinstance(last, Result)
+    assert not isinstance(other, Result)
+    old, new, seen = first[0], last[0], other[0]
+    place = apart(first, last)
+    if place is None:  # they part in what is said
+        come, gone = ({*a.messages} - {*b.messages} for a, b in ((new, old), (old, new)))
+        return come <= {*seen.messages} and not gone & {*seen.messages}
+    both = [name for name in seen.arrays if name in new.arrays]
+    if any(seen.arrays[name].shape != new.arrays[name].shape for name in both):
+        return False
+    if place.array not in both:
+        return True  # the ends part in a shape, and this is the last one's
+    values = seen.arrays[place.array]
+    value = (values if place.step is None else values[place.step])[place.index]
+    if np.isfinite([place.old, place.new]).all():
+        return bool(abs(value - place.new) < abs(value - place.old))
+    return bool(np.isfinite(value) == np.isfinite(place.new))
 
 
 def _lane(name: str) -> Lane:
@@ -261,7 +324,7 @@ class Memory:
                     record = json.loads(line)
                     changes = [c and Change.from_dict(c) for c in record["changes"]]
                     told = (tuple(record["parts"]), tuple(changes), record["lack"])
-                    answer = Answer(*told, record["first"])
+                    answer = Answer(*told, record["first"], record["last"])
                     self._known[record["version"]] = answer
 
     def get(self, version: str) -> Answer | None:
@@ -273,7 +336,7 @@ class Memory:
         self._known[version] = answer
         changes = [change and change.to_dict() for change in answer.changes]
         record = {"version": version, "parts": answer.parts, "changes": changes}
-        record |= {"lack": answer.lack, "first": answer.first}
+        record |= {"lack": answer.lack, "first": answer.first, "last": answer.last}
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with self.path.open("a", encoding="utf-8") as file:

@@ -82,6 +82,9 @@ def main(options: argparse.Namespace) -> int:
     found = releases(package, prereleases=options.pre)
     chosen, implied = _chosen(package, typed, findings, found)
     console = Console()
+    ends = [chosen[0].version, chosen[-1].version]
+    if any(end is not None and end not in ends for end in typed):
+        console.print(f"{package}: from {ends[0]} to {ends[1]}, where the findings are")
     memory = Memory(_question(package, chosen[0].version, beside, findings))
     with console.status(package) as status:
 
@@ -143,6 +146,10 @@ def _told(package: str, verdict: Verdict, chosen: Sequence[Release]) -> str:
     if verdict.change is not None:
         lines.append(f"  {verdict.change.sentence}")
     lines += [f"  {name} was left out: {why}" for name, why in verdict.skipped.items()]
+    lesser: dict[str, list[str]] = {}
+    for name in sorted(verdict.lesser, key=Version):
+        lesser.setdefault(verdict.lesser[name].sentence, []).append(name)
+    lines += [f"  before, by less: {', '.join(names)}: {told}" for told, names in lesser.items()]
     return "\n".join(lines)
 
 
@@ -239,7 +246,24 @@ def _chosen(
     new = last or (_offered(news[-1], found) if news else None)
     here = version(INSTALLED, package)
     newest = _offered(here, found) if here else able[-1]
-    return between(found, old or able[0], new or newest), (old is None, new is None)
+    chosen = between(found, old or able[0], new or newest)
+    return _within(chosen, len(findings), olds, news), (old is None, new is None)
+
+
+def _within(
+    chosen: list[Release], findings: int, olds: Sequence[str], news: Sequence[str]
+) -> list[Release]:
+    """Return the releases from end to end of the findings, where all of them say theirs.
+
+    What changed outside of a finding's own releases is something else.
+    """
+    versions = [one.version for one in chosen]
+    low, high = 0, len(chosen)
+    if len(olds) == findings and (old := _offered(olds[0], chosen)) in versions[:-1]:
+        low = versions.index(old)
+    if len(news) == findings and (new := _offered(news[-1], chosen)) in versions[low + 1 :]:
+        high = versions.index(new) + 1
+    return chosen[low:high]
 
 
 def _pins(package: str, sides: Sequence[Mapping[str, str]]) -> list[str]:
