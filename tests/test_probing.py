@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -267,6 +267,18 @@ def test_the_calls_to_try_start_with_the_main_setting_of_each_target() -> None:
     brief = list(probes_of([SGD], brief=True))
     assert {probe.setting for probe in brief} == {""}
     assert max(len(probe.arguments) for probe in brief) == 1
+
+
+def test_a_pair_or_a_setting_is_tried_early_on_one_target_and_after_its_simpler_calls() -> None:
+    targets = [replace(SGD, name=f"fake.{number}") for number in range(9)]
+    keys = [probe.key for probe in probes_of(targets)]
+    assert len(set(keys)) == len(keys)
+    assert {probe.key for one in targets for probe in probes_of([one])} == set(keys)
+    place = keys.index
+    for call in ("(momentum=0.6, nesterov=True)", "(nesterov=True) a step of NaN"):
+        assert place("fake.0(nesterov=True)") < place(f"fake.0{call}")
+        assert place(f"fake.0{call}") < place("fake.8(nesterov=True)") < place(f"fake.1{call}")
+    assert place("fake.0() a step of NaN") < place("fake.0(nesterov=True) a step of NaN")
 
 
 LANE = """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import combinations
+from itertools import combinations, zip_longest
 from typing import Any
 
 from parity.arguments.values import equal, values_for
@@ -182,20 +182,49 @@ class Side:
 
 
 def probes_of(targets: Iterable[Target], *, brief: bool = False) -> Iterator[Probe]:
-    """Yield the calls to try: every base call, then every argument alone, then pairs.
+    """Yield the calls to try: every base call, every argument alone, and pairs.
 
-    What says most comes first: the main setting before others, one value before a second one.
-    Brief: the main setting's base calls, and a value of each argument.
+    What says most comes first: the main setting's base calls; then, in turn, every argument alone,
+    pairs that no target of its kind was called with yet, and settings likewise; then the rest, one
+    value of an argument before a second one. Brief: base calls and arguments in the main setting.
     """
     targets = [target for target in targets if target.settings]
-    yield from (Probe(t.name, {}, setting) for t in targets for setting in t.settings[:1])
-    yield from _alone(targets, 0, slice(1))
+    base = [Probe(t.name, {}, setting) for t in targets for setting in t.settings[:1]]
+    alone = list(_alone(targets, 0, slice(1)))
     if brief:
+        yield from (*base, *alone)
         return
-    yield from (Probe(t.name, {}, setting) for t in targets for setting in t.settings[1:])
-    yield from _alone(targets, 0, slice(1, None))
-    yield from (Probe(t.name, pair, t.settings[0]) for t in targets for pair in _pairs(t))
-    yield from _alone(targets, 1, slice(1))
+    others = (Probe(t.name, {}, setting) for t in targets for setting in t.settings[1:])
+    settings = [*others, *_alone(targets, 0, slice(1, None))]
+    pairs = [Probe(t.name, pair, t.settings[0]) for t in targets for pair in _pairs(t)]
+    every = {one.key: one for one in (*base, *alone, *settings, *pairs)}
+    new = (_new(some, every, targets) for some in (pairs, settings))
+    turns = (one for turn in zip_longest(alone, *new) for one in turn if one is not None)
+    ordered = (*base, *turns, *settings, *pairs, *_alone(targets, 1, slice(1)))
+    yield from {one.key: one for one in ordered}.values()
+
+
+def _new(
+    probes: Sequence[Probe], every: Mapping[str, Probe], targets: Sequence[Target]
+) -> Iterator[Probe]:
+    """Yield what a kind of target is called with for the first time, after its simpler calls.
+
+    Without these more would be told to have changed than what changed.
+    """
+    kinds = {target.name: target.kind for target in targets}
+    mains = {target.name: target.settings[0] for target in targets}
+    met = set[tuple[str, str, frozenset[str]]]()
+    for probe in probes:
+        what = (kinds[probe.target], probe.setting, frozenset(probe.arguments))
+        if what in met:
+            continue
+        met.add(what)
+        for given in ({}, *({name: value} for name, value in probe.arguments.items())):
+            for setting in (mains[probe.target], probe.setting):
+                simpler = Probe(probe.target, given, setting).key
+                if simpler in every:
+                    yield every[simpler]
+        yield probe
 
 
 def _alone(targets: Sequence[Target], number: int, which: slice) -> Iterator[Probe]:
