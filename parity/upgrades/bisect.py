@@ -92,7 +92,7 @@ class Search:
     implied: tuple[bool, bool] = (False, False)
     said: list[str] = field(default_factory=list)
     _answers: dict[str, Answer] = field(default_factory=dict)
-    _ends: dict[str, list[Observed]] = field(default_factory=dict)
+    _ran: dict[str, list[Observed]] = field(default_factory=dict)
 
     def run(self) -> Iterator[Verdict]:
         """Yield each finding's verdict. Raises BuildError where an end fails."""
@@ -187,16 +187,13 @@ class Search:
             return known
         self.tell(f"{self.package} {release.version}")
         try:
-            first = self._end(0)
-            end = release.version in ends
-            seen = first if release.version == ends[0] else self._observed(release)
-            if end:
-                self._ends[release.version] = seen
+            first, seen = self._observed(self.releases[0]), self._observed(release)
             triples = zip(self.findings, first, seen, strict=True)
             changes = tuple(_apart(*triple) for triple in triples)
             parts: tuple[bool | None, ...] = tuple(change is not None for change in changes)
-            if any(parts) and not end:
-                ran = zip(self.findings, first, self._end(-1), seen, strict=True)
+            if any(parts):
+                last = self._observed(self.releases[-1])
+                ran = zip(self.findings, first, last, seen, strict=True)
                 parts = tuple(p and _as_last(*one) for p, one in zip(parts, ran, strict=True))
         except BuildError as error:
             return Answer(lack=str(error))  # another time the index may answer
@@ -204,28 +201,23 @@ class Search:
             answer, errors = Answer(lack=str(error)), [str(error)]
         else:
             answer = Answer(parts, changes, first=ends[0], last=ends[1])
-            observed = [one for name in ends for one in self._ends.get(name, ())]
-            errors = [error for one in (*observed, *seen) for error in _errors(one)]
+            compared = {*ends, release.version} & {*self._ran}
+            errors = [told for name in compared for one in self._ran[name] for told in _errors(one)]
         if not any(map(_LOST.search, errors)):
             self.memory.keep(release.version, answer)
         return answer
 
-    def _end(self, number: int) -> list[Observed]:
-        """Return what an end does, run once."""
-        release = self.releases[number]
-        if release.version not in self._ends:
-            self._ends[release.version] = self._observed(release)
-        return self._ends[release.version]
-
     def _observed(self, release: Release) -> list[Observed]:
-        """Return what a release does for each finding, each framework and lane in one process."""
+        """Return what a release does for each finding, run once: a process for each framework."""
+        if release.version in self._ran:
+            return self._ran[release.version]
         wanted = [f"{self.package}=={release.version}", *self.beside]
         place = build(wanted, prereleases=True, tell=self.tell)
         seen: dict[int, Observed] = {}
         for where in dict.fromkeys(finding.where for finding in self.findings):
             mine = [n for n, finding in enumerate(self.findings) if finding.where == where]
             seen |= zip(mine, _seen(place, where, self.findings, mine), strict=True)
-        return [seen[number] for number in range(len(self.findings))]
+        return self._ran.setdefault(release.version, [seen[n] for n in range(len(self.findings))])
 
 
 def _seen(
