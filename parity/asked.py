@@ -45,6 +45,11 @@ def seed_of(value: str | int | None) -> int:
         raise ValueError(f"seed: expected a whole number or random, got {value!r}") from None
 
 
+def matches(part: str, name: str) -> bool:
+    """Return whether a name has a part that was asked for, in whatever case."""
+    return part.lower() in name.lower()
+
+
 def one_of(what: str, value: str, choices: Iterable[str]) -> str:
     """Return a value that is one of some choices. Raises ValueError, with the likeliest of them."""
     names = list(choices)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -16,6 +17,7 @@ import pytest
 from wheels import wheel
 
 from parity import cli, compare
+from parity.case import Case
 from parity.compare import Divergence, Stage
 from parity.datasets import real_case
 from parity.lanes import Lane
@@ -202,13 +204,62 @@ def test_a_lane_that_trains_on_neither_side_was_not_compared(
     assert batches == 1  # a lane that can't be imported once can't be for the next case either
 
 
+def test_a_part_of_the_names_chooses_among_the_checks_of_lanes_too(
+    shelf: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    numpy32 = next(lane for lane in LANES if lane.name == "numpy32")
+    monkeypatch.setattr(upgrade, "LANES", (replace(numpy32, packages=("toylib",)),))
+    run, asked = lockstep.Sides.run, list[str]()
+
+    def noted(self: lockstep.Sides, lane: Lane, cases: Sequence[Case]) -> Any:
+        asked.extend(case.optimizer.name for case in cases)
+        return run(self, lane, cases)
+
+    monkeypatch.setattr(lockstep.Sides, "run", noted)
+    words = ["upgrade", "toylib==1.7", "toylib==1.9"]
+    assert cli.main([*words, "--match=NumPy32 SGD "]) == 0
+    assert set(asked) == {"sgd"}
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as ended:
+        cli.main([*words, "--match=adabeleif"])
+    assert ended.value.code == 2
+    assert "nothing that it offers has 'adabeleif' in its name" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        cli.main([*words, "--only=numpy32", "--match=adabeleif"])
+    assert "lane numpy32 was left out: nothing that it offers has" in capsys.readouterr().err
+    assert set(asked) == {"sgd"}
+
+
+def test_a_helper_that_moved_changes_what_requires_it(
+    shelf: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for version in ("1", "2"):
+        wheel(shelf, "helper", version, requires=["nowhere; extra == 'more'"])
+        wheel(shelf, "stranger", version)
+    wheel(shelf, "between", "1", requires=["helper", "otherlib; extra == 'more'"])
+    wheel(shelf, "toylib", "2.0", requires=["between"])
+    wheel(shelf, "otherlib", "1", requires=["toylib"])
+    other = Framework(TOY, ("otherlib",), (("otherlib",),))
+    monkeypatch.setitem(FRAMEWORKS, "other", other)  # type: ignore[arg-type]  # a constant, else
+
+    def tried(moved: str) -> set[str]:
+        same = ["toylib==2.0", "otherlib==1", "helper==1"]
+        old, new = (build([*same[: 2 + (moved != "helper")], f"{moved}=={n}"]) for n in "12")
+        report = compared(old, new, only=["toy", "other"], match="toy.mean")
+        return set(report.tried)
+
+    assert tried("helper") == {"toy"}
+    assert tried("stranger") == {"toy", "other"}  # who knows what it is for
+
+
 def test_what_a_lane_had_no_time_for_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     numpy32 = next(lane for lane in LANES if lane.name == "numpy32")
     lane = replace(numpy32, optimizers={"sgd": (), "adam": ()})
+    checks = lockstep.checks_of(lane)
     clock = SimpleNamespace(monotonic=count().__next__)
     with lockstep.Sides(INSTALLED, INSTALLED) as both:
         monkeypatch.setattr(lockstep, "time", clock)
-        assert list(both.changes(lane, deadline=0.5)) == []
+        assert list(both.changes(lane, checks, deadline=0.5)) == []
     assert both.trained == {"numpy32"}
     assert both.left == {"numpy32": 2 * len(PROBLEMS) - 1}
     report = Report({}, {}, ran=["numpy32"], cut=both.left)

@@ -11,6 +11,7 @@ from functools import partial
 from itertools import islice
 from typing import Any
 
+from parity.asked import matches
 from parity.upgrades.change import Change, Kind
 from parity.upgrades.noise import NUDGES, Parting, alike, apart, differing
 from parity.upgrades.probe import Probe, Seen, Target, literal, shown
@@ -45,7 +46,7 @@ class Comparison:
     """What both sides of a framework offer and do; `left` counts the probes time was too short for.
 
     `old` and `new` are in processes of their own, and run side by side. `match` is a part of the
-    names of the targets wanted.
+    names of the targets wanted, in whatever case.
     """
 
     old: Side
@@ -71,7 +72,7 @@ class Comparison:
             try:
                 described = pool.map(lambda side: side.describe(), (self.old, self.new))
                 before, after = (
-                    {name: target for name, target in surface.items() if self.match in name}
+                    {name: target for name, target in surface.items() if matches(self.match, name)}
                     for surface in described
                 )
                 found = [Found(change) for change in changed(self.where, before, after)]

@@ -34,6 +34,7 @@ __all__ = [
     "build",
     "changelog",
     "read_constraints",
+    "requirements",
     "version",
 ]
 
@@ -109,6 +110,22 @@ def version(environment: Environment, distribution: str) -> str | None:
     """Return the version of a distribution, read without importing it; None if it is not there."""
     found = _distribution(environment, distribution)
     return None if found is None else found.version
+
+
+def requirements(environment: Environment) -> dict[str, set[str]]:
+    """Return what each distribution requires there, extras apart, by canonical names."""
+    base = describe(environment.python)
+    about = {**_markers(base), "extra": ""}
+    layer = [] if environment.layer is None else distributions(path=[str(environment.layer)])
+    found: dict[str, set[str]] = {}
+    for one in (*layer, *base.distributions()):
+        required = found.setdefault(canonicalize_name(one.name), set())
+        for text in one.requires or ():
+            with suppress(InvalidRequirement):  # as some old releases have it
+                requirement = Requirement(text)
+                if requirement.marker is None or requirement.marker.evaluate(about):
+                    required.add(canonicalize_name(requirement.name))
+    return found
 
 
 def changelog(environment: Environment, distribution: str) -> str | None:

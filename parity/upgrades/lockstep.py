@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from parity.asked import matches
 from parity.case import Case
 from parity.compare import APART, Status, Verdict
 from parity.diagnose import diagnose
@@ -67,10 +68,13 @@ class Sides:
         self.close()
 
     def changes(
-        self, lane: Lane, deadline: float, tell: Callable[[str], None] = lambda _: None
+        self,
+        lane: Lane,
+        checks: Sequence[tuple[str, str]],
+        deadline: float,
+        tell: Callable[[str], None] = lambda _: None,
     ) -> Iterator[Apart]:
-        """Yield what parts of each optimizer, the smallest case of each problem that shows it."""
-        checks = [(optimizer, problem) for optimizer in lane.optimizers for problem in PROBLEMS]
+        """Yield what parts of each check, an optimizer and a problem: the smallest case."""
         for number, (optimizer, problem) in enumerate(checks):
             if time.monotonic() > deadline:
                 self.left[lane.name] = len(checks) - number
@@ -123,6 +127,16 @@ class Sides:
             with suppress(Enough):
                 any(source.shrink(design, *place, alike) for design in source.designs)
         return _explained(smallest)
+
+
+def checks_of(lane: Lane, match: str = "") -> list[tuple[str, str]]:
+    """Return a lane's optimizers with each problem, where `match` is a part of the three names."""
+    return [
+        (optimizer, problem)
+        for optimizer in lane.optimizers
+        for problem in PROBLEMS
+        if matches(match, f"{lane.name} {optimizer} {problem}")
+    ]
 
 
 def judge_in(place: Environment, seed: int = 0) -> Harness:

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from packaging.utils import canonicalize_name
 
-from parity.asked import one_of
+from parity.asked import matches, one_of
 from parity.lanes import Lane
 from parity.lanes.catalog import LANES
 from parity.lanes.installed import missing
 from parity.upgrades.change import Change, Kind
 from parity.upgrades.compare import Comparison, Found
-from parity.upgrades.environment import Environment, version
-from parity.upgrades.lockstep import Apart, Sides
+from parity.upgrades.environment import Environment, requirements, version
+from parity.upgrades.lockstep import Apart, Sides, checks_of
 from parity.upgrades.probing import FRAMEWORKS, ProbeError, Side
 
 BUDGET = 600.0  # seconds for a pair of environments
@@ -86,19 +86,25 @@ def compared(
 ) -> Report:
     """Return what training does otherwise in `new` than in `old`.
 
-    `only`, if any, are the frameworks and lanes wanted, `match` a part of the names of what the
-    frameworks offer.
+    `only`, if any, are the frameworks and lanes wanted, `match` a part, in whatever case, of the
+    names of what is tried: what frameworks offer, a lane's optimizers and problems.
     """
     started = time.monotonic()
-    moved = _moved(old, new)
+    touched = _touching(old, new)
     here = [lane for lane in LANES if not lane.device or missing(lane) is None]
-    lanes = [lane for lane in here if _touched(_needs(lane), moved)]
-    names = [name for name, one in FRAMEWORKS.items() if _touched(one.packages, moved)]
+    lanes = [lane for lane in here if touched(_needs(lane))]
+    names = [name for name, one in FRAMEWORKS.items() if touched(one.packages)]
     if only:
         names = [name for name in names if name in only]
         lanes = [lane for lane in lanes if lane.name in only]
     before, after = _versions(old, new)
     report = Report(before, after)
+
+    checks = {lane.name: checks_of(lane, match) for lane in lanes}
+    lanes = [lane for lane in lanes if checks[lane.name]]
+    if only:
+        lacking = [name for name, found in checks.items() if not found]
+        report.skipped = {f"lane {name}": _unmatched(match) for name in lacking}
 
     def gone(what: str) -> None:
         tell(what, (time.monotonic() - started) / budget)
@@ -108,7 +114,7 @@ def compared(
         now = time.monotonic()
         share = (end - budget * (_LANES if lanes else 0.0) - now) / (len(names) - number)
         _probed(report, name, old, new, match, now + share, gone)
-    _in_lockstep(report, lanes, old, new, end, seed, gone)
+    _in_lockstep(report, lanes, checks, old, new, end, seed, gone)
     report.seconds = time.monotonic() - started
     return report
 
@@ -146,8 +152,8 @@ def _probed(
             sides = [error or "imports" for error in told]
             report.found.append(Found(Change(Kind.ERROR, name, name, "import", *sides)))
             return
-        if not any(match in target for side in (before, after) for target in side.describe()):
-            report.skipped[name] = f"nothing that it offers has {match!r} in its name (--match)"
+        if not any(matches(match, name) for side in (before, after) for name in side.describe()):
+            report.skipped[name] = _unmatched(match)
             return
         comparison = Comparison(
             before,
@@ -163,6 +169,10 @@ def _probed(
         report.tried[name], report.left[name] = comparison.tried, comparison.left
 
 
+def _unmatched(match: str) -> str:
+    return f"nothing that it offers has {match!r} in its name (--match)"
+
+
 def _importable(side: Side) -> str:
     try:
         side.describe()
@@ -174,6 +184,7 @@ def _importable(side: Side) -> str:
 def _in_lockstep(
     report: Report,
     lanes: Sequence[Lane],
+    checks: Mapping[str, Sequence[tuple[str, str]]],
     old: Environment,
     new: Environment,
     end: float,
@@ -186,7 +197,7 @@ def _in_lockstep(
         for number, lane in enumerate(ordered):
             now = time.monotonic()
             deadline = now + (end - now) / (len(ordered) - number)
-            report.apart += sides.changes(lane, deadline, gone)
+            report.apart += sides.changes(lane, checks[lane.name], deadline, gone)
             if lane.name in sides.trained:
                 report.ran.append(lane.name)
                 report.cut[lane.name] = sides.left.get(lane.name, 0)
@@ -205,20 +216,32 @@ def _versions(old: Environment, new: Environment) -> Iterator[dict[str, str]]:
         yield {name: told for name, told in found.items() if told is not None}
 
 
-def _moved(old: Environment, new: Environment) -> set[str]:
-    """Return the packages whose versions differ between both sides."""
-    before, after = _versions(old, new)
-    names = {*before, *after}
-    return {str(canonicalize_name(n)) for n in names if before.get(n) != after.get(n)}
+def _touching(old: Environment, new: Environment) -> Callable[[Sequence[str]], bool]:
+    """Return what says whether an upgrade may change what needs some packages.
 
-
-def _touched(packages: Sequence[str], moved: set[str]) -> bool:
-    """Return whether an upgrade may change what needs `packages`.
-
-    A package that no framework is named after, such as NumPy, may change each of them.
+    A framework's package may change what is made of it; any other, such as chex, what requires it.
+    NumPy, and what no framework requires, may change all.
     """
-    named = {canonicalize_name(p) for one in FRAMEWORKS.values() for p in one.packages}
-    return bool(moved - named) or any(canonicalize_name(package) in moved for package in packages)
+    before, after = _versions(old, new)
+    moved = {
+        str(canonicalize_name(name))
+        for name in {*before, *after}
+        if before.get(name) != after.get(name)
+    }
+    named = {str(canonicalize_name(p)) for one in FRAMEWORKS.values() for p in one.packages}
+    asks = [requirements(place) for place in (old, new)]
+
+    def behind(packages: Iterable[str]) -> set[str]:
+        """Return packages and what they require, and this in turn, short of other frameworks."""
+        found, left = set[str](), [str(canonicalize_name(name)) for name in packages]
+        while left:
+            if (name := left.pop()) not in found:
+                found.add(name)
+                left += {one for side in asks for one in side.get(name, ())} - named
+        return found
+
+    common = moved - (behind(named) - {"numpy"})
+    return lambda packages: bool(common or moved & behind(packages))
 
 
 def _needs(lane: Lane) -> tuple[str, ...]:
