@@ -452,6 +452,22 @@ def test_what_calls_without_arguments_say_alike_is_one_line() -> None:
     assert [line.subjects for line in lines] == ["toy.mean(), toy.total()", "toy.mean()"]
 
 
+def test_one_target_changes_alike_in_frameworks_where_the_numbers_say_so() -> None:
+    def found(where: str, old: str, new: str) -> Found:
+        change = Change(Kind.SEMANTIC, where, "toy.evaluate()", "reported loss", old, new)
+        return Found(change, Probe("toy.evaluate", {}))
+
+    frameworks = [
+        found("torch", "2.27310729", "2.440205812"),
+        found("tensorflow", "2.27310746", "2.440205798"),
+        found("jax", "2.915482759", "2.440205812"),  # comes to the same from somewhere else
+        found("keras", "refused: ValueError: of one kind", "2.44"),
+        found("tf_keras", "refused: TypeError: of another", "2.44"),
+    ]
+    lines = grouped(frameworks)
+    assert {line.where for line in lines} == {"torch, tensorflow", "jax", "keras, tf_keras"}
+
+
 def test_calls_without_arguments_are_one_line_each() -> None:
     def found(name: str, **given: float) -> Found:
         call = Probe(name, given)

@@ -63,8 +63,18 @@ def _key(one: Found) -> tuple[object, ...]:
     if change.kind in _ASKED:
         subject = "" if probe.arguments or change.what == SAID else change.subject
         return change.kind, subject, change.what, _text(change.old), _text(change.new)
-    # With no argument to share, what differs is each target's own.
-    return change.kind, change.subject if call.startswith("()") else call
+    # With no argument to share, what differs is each target's own; and of one target in several
+    # frameworks it is one change where it is so much in each.
+    sides = (_rough(change.old), _rough(change.new))
+    return (change.kind, change.subject, *sides) if call.startswith("()") else (change.kind, call)
+
+
+def _rough(told: str) -> str:
+    """Return a number to three digits, since frameworks round otherwise; else the first word."""
+    try:
+        return f"{float(told):.3g}"
+    except ValueError:
+        return told.partition(":")[0]
 
 
 def _text(told: str) -> str:
