@@ -27,7 +27,7 @@ from parity.parts import Optimizer
 from parity.strategies import PROBLEMS
 from parity.trace import Trace
 from parity.upgrades import bisect as bisecting
-from parity.upgrades import command, lockstep, upgrade
+from parity.upgrades import command, findings, lockstep, upgrade
 from parity.upgrades.bisect import Memory, Search, Verdict
 from parity.upgrades.bisecting import distinct
 from parity.upgrades.change import Change, Kind
@@ -35,6 +35,7 @@ from parity.upgrades.compare import SAID, Found
 from parity.upgrades.environment import INSTALLED, Environment, build
 from parity.upgrades.findings import Finding
 from parity.upgrades.groups import grouped
+from parity.upgrades.lockstep import Apart
 from parity.upgrades.probe import Probe
 from parity.upgrades.probing import FRAMEWORKS, Framework, Side
 from parity.upgrades.releases import releases
@@ -250,6 +251,31 @@ def test_a_helper_that_moved_changes_what_requires_it(
 
     assert tried("helper") == {"toy"}
     assert tried("stranger") == {"toy", "other"}  # who knows what it is for
+
+
+def test_the_scripts_of_lanes_end_with_the_patience(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[str] = []
+
+    def slow(apart: Apart, *_: object) -> str:
+        looked.append(apart.change.subject)
+        return "print()\n"
+
+    def apart(rate: float) -> Apart:
+        case = real_case("iris", Optimizer("sgd"))
+        case = replace(case, rates=(rate,) * case.steps)
+        result = Result("torch", case, compare.Verdict(compare.Status.AGREE))
+        change = Change(Kind.SEMANTIC, "torch", f"with {rate}")
+        return Apart(change, LANES[0], case, result, result)
+
+    monkeypatch.setattr(findings, "_lane_script", slow)
+    monkeypatch.setattr(findings, "time", SimpleNamespace(monotonic=count().__next__))
+    report = Report({}, {}, apart=[apart(rate) for rate in (0.1, 0.2, 0.3)])
+    told = list(findings.save(report, INSTALLED, INSTALLED, tmp_path, patience=2).values())
+    assert looked == ["with 0.1", "with 0.2"]
+    assert told[2].endswith(".json (no script: the budget was used up)")
+    assert len(list(tmp_path.glob("*.json"))) == 3
 
 
 def test_what_a_lane_had_no_time_for_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:

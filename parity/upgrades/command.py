@@ -20,6 +20,8 @@ from parity.upgrades.report import beside, fails, markdown, show, to_json
 from parity.upgrades.sides import NoneNewerError, sides
 from parity.upgrades.upgrade import Report, Tell, compared, selected
 
+_SCRIPTS = 0.1  # of the budget, beside it: for scripts that show what lanes do
+
 
 def upgrade(options: argparse.Namespace) -> int:
     """Compare the sides that the options name; return the exit status."""
@@ -56,7 +58,7 @@ def upgrade(options: argparse.Namespace) -> int:
         if options.markdown:
             options.markdown.write_text(markdown(report, links), encoding="utf-8")
         with telling(console) as tell:
-            files = save(report, old, new, options.findings, tell)
+            files = save(report, old, new, options.findings, tell, _SCRIPTS * budget)
     finally:  # what took minutes is shown, on a full disk too
         show(console, report, files)
         for name, link in links.items():

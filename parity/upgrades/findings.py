@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
+import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
@@ -83,10 +85,12 @@ def save(
     new: Environment,
     folder: Path,
     tell: Callable[[str], None] = lambda _: None,
+    patience: float = math.inf,
 ) -> dict[str, str]:
     """Write the worst findings and their repros; return how to run each, by its change's sentence.
 
-    A folder that cannot be written to raises ValueError.
+    After `patience` seconds no script is looked for any more that shows what a lane does: where it
+    compiles, each takes a minute. A folder that cannot be written to raises ValueError.
     """
     shown: dict[str, str] = {}
     groups = [g for g in grouped(report.found) if g.first.kind in _SHOWN and g.found[0].probe]
@@ -103,9 +107,13 @@ def save(
                 sides = [partial(started, one.change.where, n) for n in (1, 0)]
                 text = _first_script(finding, sides)
                 shown[one.change.sentence] = _script(path, text, finding, one.change, old, new)
+            end = time.monotonic() + patience
             for apart in report.apart[:_MOST]:
                 finding = Finding(apart.lane.name, report.old, report.new, case=apart.case)
                 path = _written(folder, finding)
+                if time.monotonic() > end:
+                    shown[apart.change.sentence] = f"{path} (no script: the budget was used up)"
+                    continue
                 tell(f"repro of {apart.lane.name}")
                 text = _lane_script(apart, old, new)
                 shown[apart.change.sentence] = _script(path, text, finding, apart.change, old, new)
