@@ -25,12 +25,11 @@ from parity.upgrades.environment import (
     BuildError,
     Environment,
     build,
-    changelog,
     read_constraints,
-    version,
 )
 from parity.upgrades.failing import explained
 from parity.upgrades.interpreter import describe
+from parity.upgrades.metadata import changelog, requirements, version
 from parity.upgrades.sides import sides
 
 SHOW = "import {0}; print({0}.VERSION)"
@@ -591,6 +590,14 @@ def test_the_changelog_is_where_the_metadata_says(
     zipfile.ZipFile(wheel(tmp_path, "sample", "1.0", metadata=metadata)).extractall(tmp_path)
     found = Environment(sys.executable, tmp_path, PINS)
     assert changelog(found, "sample") == expected
+
+
+def test_a_layer_s_release_hides_what_the_one_below_requires(python: str, tmp_path: Path) -> None:
+    path = wheel(tmp_path, "sample", "1.1", requires=["other", "extra; extra == 'x'"])
+    zipfile.ZipFile(path).extractall(tmp_path)
+    assert requirements(Environment(python, None, {}))["sample"] == {"beside"}
+    found = requirements(Environment(python, tmp_path, PINS))
+    assert (found["sample"], found["beside"]) == ({"other"}, set())
 
 
 def test_what_is_not_there_has_no_changelog() -> None:

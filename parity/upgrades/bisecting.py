@@ -23,9 +23,10 @@ from parity.parts import OPTIMIZERS
 from parity.profiles import PROFILES
 from parity.strategies import PROBLEMS
 from parity.upgrades.bisect import Memory, Search, Verdict
-from parity.upgrades.environment import INSTALLED, build, changelog, version
+from parity.upgrades.environment import INSTALLED, build
 from parity.upgrades.findings import Finding
 from parity.upgrades.interpreter import describe
+from parity.upgrades.metadata import changelog, version
 from parity.upgrades.probing import FRAMEWORKS
 from parity.upgrades.releases import Release, between, releases
 from parity.validity import CaseError

@@ -14,8 +14,9 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from parity.asked import positive, writable
 from parity.upgrades.change import Kind
-from parity.upgrades.environment import Environment, build, changelog
+from parity.upgrades.environment import Environment, build
 from parity.upgrades.findings import save
+from parity.upgrades.metadata import changelog
 from parity.upgrades.report import beside, fails, markdown, show, to_json
 from parity.upgrades.sides import NoneNewerError, sides
 from parity.upgrades.upgrade import Report, Tell, compared, selected

@@ -13,7 +13,6 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
-from importlib.metadata import Distribution, distributions
 from pathlib import Path
 from typing import Final
 
@@ -32,15 +31,10 @@ __all__ = [
     "BuildError",
     "Environment",
     "build",
-    "changelog",
     "read_constraints",
-    "requirements",
-    "version",
 ]
 
 _NEWEST: Final = 5  # releases that are named where one is not there
-_CHANGELOG: Final = re.compile(r"change|release ?notes|history|what'?s ?new|news", re.IGNORECASE)
-_FORGE: Final = re.compile(r"^(https?://(?:github|gitlab)\.com/[^/]+/[^/#?]+?)(?:\.git)?/?$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,56 +100,12 @@ def build(
     return Environment(base.python, layer, pins, {name: has[name] for name in names if name in has})
 
 
-def version(environment: Environment, distribution: str) -> str | None:
-    """Return the version of a distribution, read without importing it; None if it is not there."""
-    found = _distribution(environment, distribution)
-    return None if found is None else found.version
-
-
-def requirements(environment: Environment) -> dict[str, set[str]]:
-    """Return what each distribution requires there, extras apart, by canonical names."""
-    base = describe(environment.python)
-    about = {**_markers(base), "extra": ""}
-    layer = [] if environment.layer is None else distributions(path=[str(environment.layer)])
-    found: dict[str, set[str]] = {}
-    for one in (*layer, *base.distributions()):
-        required = found.setdefault(canonicalize_name(one.name), set())
-        for text in one.requires or ():
-            with suppress(InvalidRequirement):  # as some old releases have it
-                requirement = Requirement(text)
-                if requirement.marker is None or requirement.marker.evaluate(about):
-                    required.add(canonicalize_name(requirement.name))
-    return found
-
-
-def changelog(environment: Environment, distribution: str) -> str | None:
-    """Return the address of a distribution's changelog as its metadata has it.
-
-    Else that of its repository's releases, else its homepage; None if it names none of them.
-    """
-    found = _distribution(environment, distribution)
-    if found is None:
-        return None
-    entries: list[str] = found.metadata.get_all("Project-URL") or []
-    listed = [entry.partition(",") for entry in entries]
-    addresses = {label.strip(): address.strip() for label, _, address in listed}
-    for label, address in addresses.items():
-        if _CHANGELOG.search(label):
-            return address
-    home = str(found.metadata["Home-page"] or "") if "Home-page" in found.metadata else ""
-    candidates = [*addresses.values(), home]
-    for address in candidates:
-        if repository := _FORGE.match(address):
-            return f"{repository[1]}/releases"
-    return next(filter(None, [home, *addresses.values()]), None)
-
-
 def read_constraints(path: Path, python: str = sys.executable) -> list[str]:
     """Return the pins of a constraints file as `name==version`, without those not for `python`.
 
     Comments and hashes are passed over. Raises ValueError, with the line, for anything else.
     """
-    about = _markers(describe(python))
+    about = describe(python).markers()
     try:
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -178,17 +128,6 @@ def read_constraints(path: Path, python: str = sys.executable) -> list[str]:
         if pin.marker is None or pin.marker.evaluate(about):
             pins.append(f"{canonicalize_name(pin.name)}=={exact}")
     return pins
-
-
-def _markers(base: Interpreter) -> dict[str, str]:
-    """Return what markers ask of an interpreter; what else they ask is this machine's."""
-    titles = {"cpython": "CPython", "pypy": "PyPy"}
-    return {
-        "python_version": ".".join(map(str, base.version[:2])),
-        "python_full_version": base.release,
-        "implementation_name": base.implementation,
-        "platform_python_implementation": titles.get(base.implementation, base.implementation),
-    }
 
 
 def _requirement(text: str) -> Requirement:
@@ -327,16 +266,6 @@ def _layer(pins: Mapping[str, str], base: Interpreter, tell: Callable[[str], Non
         install(pins, folder, base)
 
     return layers.kept(layers.digest(pins, base.tag, base.platform), pins, fill, tell)
-
-
-def _distribution(environment: Environment, distribution: str) -> Distribution | None:
-    wanted = canonicalize_name(distribution)
-    if environment.layer is not None:
-        for found in distributions(path=[str(environment.layer)]):
-            if canonicalize_name(found.name) == wanted:
-                return found
-    base = describe(environment.python).distributions()
-    return next((found for found in base if canonicalize_name(found.name) == wanted), None)
 
 
 def _harness() -> Path:

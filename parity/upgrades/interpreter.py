@@ -78,6 +78,16 @@ class Interpreter:
         """The version as text, as 3.11.7."""
         return ".".join(map(str, self.version))
 
+    def markers(self) -> dict[str, str]:
+        """Return what markers of requirements ask of it; what else they ask is this machine's."""
+        titles = {"cpython": "CPython", "pypy": "PyPy"}
+        return {
+            "python_version": ".".join(map(str, self.version[:2])),
+            "python_full_version": self.release,
+            "implementation_name": self.implementation,
+            "platform_python_implementation": titles.get(self.implementation, self.implementation),
+        }
+
     def distributions(self) -> Iterator[Distribution]:
         """Yield what is installed; of two with one name, the one that an import finds first."""
         seen = set()

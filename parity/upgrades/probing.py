@@ -10,7 +10,8 @@ from typing import Any
 from parity.arguments.values import equal, values_for
 from parity.lanes.pipe import Failure, Lost, Process
 from parity.lanes.process import environment
-from parity.upgrades.environment import INSTALLED, Environment, version
+from parity.upgrades.environment import INSTALLED, Environment
+from parity.upgrades.metadata import version
 from parity.upgrades.probe import Probe, Seen, Target, literal
 
 PATIENCE = 120.0  # seconds for a start, or for one probe, on a busy machine

@@ -10,8 +10,9 @@ from pathlib import Path
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from parity.upgrades.environment import Environment, read_constraints, version
+from parity.upgrades.environment import Environment, read_constraints
 from parity.upgrades.interpreter import describe
+from parity.upgrades.metadata import version
 from parity.upgrades.releases import releases
 
 Requirements = tuple[str, ...]

@@ -16,8 +16,9 @@ from parity.lanes.catalog import LANES
 from parity.lanes.installed import missing
 from parity.upgrades.change import Change, Kind
 from parity.upgrades.compare import Comparison, Found
-from parity.upgrades.environment import Environment, requirements, version
+from parity.upgrades.environment import Environment
 from parity.upgrades.lockstep import Apart, Sides, checks_of
+from parity.upgrades.metadata import requirements, version
 from parity.upgrades.probing import FRAMEWORKS, ProbeError, Side
 
 BUDGET = 600.0  # seconds for a pair of environments
@@ -90,14 +91,15 @@ def compared(
     names of what is tried: what frameworks offer, a lane's optimizers and problems.
     """
     started = time.monotonic()
-    touched = _touching(old, new)
+    before, after = _versions(old, new)
+    moved = {name for name in {**before, **after} if before.get(name) != after.get(name)}
+    touched = _touching(old, new, moved)
     here = [lane for lane in LANES if not lane.device or missing(lane) is None]
     lanes = [lane for lane in here if touched(_needs(lane))]
     names = [name for name, one in FRAMEWORKS.items() if touched(one.packages)]
     if only:
         names = [name for name in names if name in only]
         lanes = [lane for lane in lanes if lane.name in only]
-    before, after = _versions(old, new)
     report = Report(before, after)
 
     checks = {lane.name: checks_of(lane, match) for lane in lanes}
@@ -216,18 +218,15 @@ def _versions(old: Environment, new: Environment) -> Iterator[dict[str, str]]:
         yield {name: told for name, told in found.items() if told is not None}
 
 
-def _touching(old: Environment, new: Environment) -> Callable[[Sequence[str]], bool]:
+def _touching(
+    old: Environment, new: Environment, moved: Iterable[str]
+) -> Callable[[Sequence[str]], bool]:
     """Return what says whether an upgrade may change what needs some packages.
 
     A framework's package may change what is made of it; any other, such as chex, what requires it.
     NumPy, and what no framework requires, may change all.
     """
-    before, after = _versions(old, new)
-    moved = {
-        str(canonicalize_name(name))
-        for name in {*before, *after}
-        if before.get(name) != after.get(name)
-    }
+    moved = {str(canonicalize_name(name)) for name in moved}
     named = {str(canonicalize_name(p)) for one in FRAMEWORKS.values() for p in one.packages}
     asks = [requirements(place) for place in (old, new)]
 
