@@ -26,6 +26,7 @@ PROBLEMS = ("linear", "softmax", "mlp")
 # Vector widths and their neighbours.
 SIZES = (1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 32, 33)
 
+# As many as a pool has structures, so that a linear problem meets each with each of its reductions.
 REGRESSION = (
     Loss("squared_error"),
     Loss("squared_error", "half_mean"),
@@ -34,6 +35,11 @@ REGRESSION = (
     Loss("huber", delta=0.6),
     Loss("absolute_error"),
     Loss("smooth_l1", delta=0.7),
+    Loss("binary_cross_entropy", "sum"),
+    Loss("huber", "sum", delta=0.6),
+    Loss("absolute_error", "sum"),
+    Loss("smooth_l1", "sum", delta=0.7),
+    Loss("squared_error", "sum"),
 )
 CLASSIFICATION = (
     Loss("softmax_cross_entropy", labels="integer"),
@@ -42,6 +48,7 @@ CLASSIFICATION = (
     Loss("softmax_cross_entropy", labels="integer", label_smoothing=0.125),
     Loss("softmax_cross_entropy", labels="integer", l2=0.01),
     Loss("softmax_cross_entropy", labels="dense", label_smoothing=0.25),
+    Loss("softmax_cross_entropy", "sum", labels="dense"),
 )
 
 
@@ -81,23 +88,29 @@ def _design(problem: str, i: int) -> Design:
     bias, batch, weighted = i % 3 != 2, size(5, 2), i % 4 == 1
     if problem == "linear":
         layers = (Layer(features if even else size(7, 0), bias=bias),)
-        return Design(features, layers, REGRESSION[i % len(REGRESSION)], batch, weighted)
+        # The eighth is the smallest, and cases shrink to it: it gets the simplest.
+        return Design(features, layers, _in_turn(REGRESSION, i, 5), batch, weighted)
     if problem == "softmax":
         units = features if even else max(2, size(7, 1))
-        loss = CLASSIFICATION[i % len(CLASSIFICATION)]
-        loss = _with_class_weights(loss, units) if i % 4 == 3 else loss
+        loss = _with_class_weights(_in_turn(CLASSIFICATION, i), units, i)
         return Design(features, (Layer(units, bias=bias),), loss, batch, weighted)
-    # Nine activations, one or two at a time; every loss once in a pool, at a stride that gives
-    # those with a penalty a bias.
+    # Nine activations, one or two at a time; every loss, at a stride that gives those with a
+    # penalty a bias.
     hidden = tuple(
         Layer(features if even else size(7, 2 + 3 * depth), _activation(i, depth), bias)
         for depth in range(1 + i % 2)
     )
     losses = REGRESSION + CLASSIFICATION
-    loss = losses[5 * i % len(losses)]
+    loss = losses[13 * i % len(losses)]
     units = features if even else size(5, 0)
     units = max(2, units) if loss.name == "softmax_cross_entropy" else units
+    loss = _with_class_weights(loss, units, i)
     return Design(features, (*hidden, Layer(units, bias=bias)), loss, batch, weighted)
+
+
+def _in_turn(losses: Sequence[Loss], i: int, first: int = 0) -> Loss:
+    """Return one loss after the other, at each turn paired with other sizes and weights."""
+    return losses[(first + i + i // len(losses)) % len(losses)]
 
 
 def _activation(i: int, depth: int) -> str:
@@ -105,7 +118,10 @@ def _activation(i: int, depth: int) -> str:
     return nonlinear[(i + 4 * depth) % len(nonlinear)]
 
 
-def _with_class_weights(loss: Loss, units: int) -> Loss:
+def _with_class_weights(loss: Loss, units: int, i: int) -> Loss:
+    """Return every fourth loss of classes with a weight for each."""
+    if i % 4 != 3 or loss.name != "softmax_cross_entropy":
+        return loss
     return replace(loss, class_weights=tuple(0.5 + (k % 3) for k in range(units)))
 
 

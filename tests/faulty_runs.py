@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from types import ModuleType
@@ -14,7 +14,7 @@ from faulty_rules import Rule, Wrong
 from numpy.typing import NDArray
 
 from parity.case import Case, with_arguments
-from parity.lanes import numpy32
+from parity.lanes import Lane, numpy32
 from parity.lanes.numpy32 import updates
 from parity.trace import Trace
 
@@ -23,6 +23,17 @@ Tensors = dict[str, Array]
 Train = Callable[[Case], Trace]
 # Trains a case wrongly, given the case and what trains one rightly.
 Spoiled = Callable[[Case, Train], Trace]
+
+
+class InProcess:
+    """In place of worker processes: a function that trains a case."""
+
+    def __init__(self, train: Train) -> None:
+        self.train = train
+
+    def run(self, lane: Lane, cases: Sequence[Case], **_: Any) -> Iterator[Trace]:
+        for case in cases:
+            yield self.train(case)
 
 
 def control(case: Case) -> Trace:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
 from faults import FAULTS, Fault
-from faulty_runs import Train, control
+from faulty_runs import InProcess, Train, control
 
 from parity.case import Case
 from parity.compare import CLEAR, Stage, Status, judge
@@ -29,17 +28,6 @@ CASES = 25
 CONTROL = Lane("control", "", optimizers={name: tuple(h) for name, h in OPTIMIZERS.items()})
 PLANTS = [(fault, *plant) for fault in FAULTS for plant in fault.plants]
 NAMES = {fault.name: fault for fault in FAULTS}
-
-
-class InProcess:
-    """In place of worker processes: a function that trains a case."""
-
-    def __init__(self, train: Train) -> None:
-        self.train = train
-
-    def run(self, lane: Lane, cases: Sequence[Case], **_: Any) -> Iterator[Trace]:
-        for case in cases:
-            yield self.train(case)
 
 
 def drawn(problem: str, optimizer: str) -> tuple[Case, ...]:
@@ -67,9 +55,11 @@ def first_clear(
 
 
 def test_the_faults_are_as_many_and_as_various_as_promised() -> None:
-    plants = {optimizer for _, optimizer, _ in PLANTS}
+    problems = {problem for *_, problem in PLANTS}
+    losses = {case.loss.name for problem in problems for case in drawn(problem, "sgd")}
     assert len(NAMES) == len(FAULTS) >= 80
-    assert len(plants) >= 8
+    assert len({optimizer for _, optimizer, _ in PLANTS}) >= 8
+    assert len(losses) >= 4
     assert {fault.stage for fault in FAULTS} == set(Stage)
 
 
@@ -130,7 +120,7 @@ def essentials(case: Case) -> str:
 # Fault, optimizer, problem; the smallest case on which it is clear; the first step that shows it.
 # fmt: off
 SMALLEST = [
-    ("eps inside the root", "adam", "linear", "1-2, rows 2, dtype float64", 1),
+    ("eps inside the root", "adam", "linear", "1-2, rows 2, clip value 0.015625", 1),
     ("eps before bias correction", "amsgrad", "softmax",
      "1-3, rows 2, labels dense, class_weights (0.5, 1.5, 2.5)", 1),
     ("beta1 and beta2 swapped", "adam", "linear", "1-2, rows 2", 1),
@@ -153,9 +143,10 @@ SMALLEST = [
      "2-2, rows 3, labels integer", 1),
     ("the last step's rate", "sgd", "linear",
      "1-2, rows 2+2+1+2, rates (0.0625, 0.0625, 0.0625, 0.125)", 4),
-    ("one element of eight not updated", "sgd", "linear", "3-3, rows 1, reduction sum, l2 0.01", 1),
+    ("one element of eight not updated", "sgd", "linear",
+     "3-3, rows 1, loss binary_cross_entropy, reduction sum", 1),
     ("one state for tensors of a shape", "adam", "mlp",
-     "3-3-3, rows 1, hidden tanh, labels integer, smoothing 0.125", 1),
+     "3-3-3, rows 1, hidden tanh, loss binary_cross_entropy, reduction sum", 1),
     ("float32 constants in a float64 lane", "adam", "linear", "1-2, rows 2, dtype float64", 1),
 ]
 # fmt: on
