@@ -16,13 +16,15 @@ class Profile:
 
     A paced run gives a slow lane its share of the examples only. A brief run leaves out the
     articles' data, the question whether each claim is still needed, and, unless they are asked for,
-    the lanes that compile for each case.
+    the lanes that compile for each case. A thorough run asks that question of every lane and
+    optimizer that a claim covers, where others ask it once.
     """
 
     examples: int
     dtypes: tuple[str, ...]
     pool: int = POOL
     brief: bool = False
+    thorough: bool = False
     paced: bool = True
 
     def share(self, lane: Lane) -> float:
@@ -37,5 +39,5 @@ class Profile:
 PROFILES = {
     "quick": Profile(2, ("float32", "float64"), pool=6, brief=True),
     "standard": Profile(12, ("float32", "float64")),
-    "deep": Profile(200, ("float32", "float64", "bfloat16", "float16"), pool=48),
+    "deep": Profile(200, ("float32", "float64", "bfloat16", "float16"), pool=48, thorough=True),
 }

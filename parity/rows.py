@@ -100,11 +100,24 @@ class Rows:
     def _claim(self, lane: Lane) -> list[Row]:
         if self.profile.brief:
             return []
-        mine = [claim for claim in self.claims if self._witness(claim) is lane]
-        names = [f"{lane.name}-{claim.name}" for claim in mine]
+        mine = [
+            (claim, optimizer)
+            for claim in self.claims
+            if lane in self._witnesses(claim)
+            for optimizer in self._apart(claim, lane)
+        ]
+        names = [f"{lane.name}-{claim.name}{f'-{name}' if name else ''}" for claim, name in mine]
         return [
-            Row({"lane": lane, "claim": claim}, _numbered(names, number))
-            for number, claim in enumerate(mine)
+            Row({"lane": lane, "claim": claim, "optimizer": name}, _numbered(names, number))
+            for number, (claim, name) in enumerate(mine)
+        ]
+
+    def _apart(self, claim: Claim, lane: Lane) -> list[str]:
+        """Return the optimizers that a claim is checked with one by one; one empty for any."""
+        if not self.profile.thorough:
+            return [""]
+        return [
+            name for name in claim.when.get("optimizer", ("",)) if name in ("", *lane.optimizers)
         ]
 
     def _arguments(self, lane: Lane) -> list[Row]:
@@ -129,11 +142,11 @@ class Rows:
             if its is lane
         ]
 
-    def _witness(self, claim: Claim) -> Lane | None:
-        """Return the lane that a claim is checked on: of those it covers here, the promptest.
+    def _witnesses(self, claim: Claim) -> list[Lane]:
+        """Return the lanes that a claim is checked on: of those it covers here, the promptest.
 
         With the claim, every lane is held to the bound in every check; what one lane is enough for
-        is to show that the claim is still needed.
+        is to show that the claim is still needed. A thorough run checks it on each.
         """
         names = claim.when.get("optimizer", tuple(OPTIMIZERS))
         able = [
@@ -142,7 +155,7 @@ class Rows:
             if claim.covers(lane.name) and not lane.optimizers.keys().isdisjoint(names)
             if lane.pace >= PROMPT or lane.name in claim.lanes
         ]
-        return max(able, key=lambda lane: lane.pace, default=None)
+        return able if self.profile.thorough else sorted(able, key=lambda lane: -lane.pace)[:1]
 
 
 @cache

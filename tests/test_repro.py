@@ -241,7 +241,7 @@ def claim_rows() -> list[Any]:
         rows = Session(folder=Path.cwd()).rows("test_claim")
     except ValueError:  # no framework is installed
         return []
-    return [pytest.param(*row.values.values(), id=row.id) for row in rows]
+    return [pytest.param(row.values["lane"], row.values["claim"], id=row.id) for row in rows]
 
 
 @pytest.fixture(scope="module")

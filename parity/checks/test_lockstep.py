@@ -59,9 +59,9 @@ def test_case(parity_session: Session, request: pytest.FixtureRequest, lane: Lan
     _expect_agreement(session, request.node.nodeid, lane, case, explained=True)
 
 
-def test_claim(parity_session: Session, lane: Lane, claim: Claim) -> None:
+def test_claim(parity_session: Session, lane: Lane, claim: Claim, optimizer: str) -> None:
     """Each claim is needed: on its witness, the lane diverges from the oracle without it."""
-    stale = parity_session.harness.stale(lane, claim)
+    stale = parity_session.harness.stale(lane, claim, optimizer)
     if stale is not None:
         pytest.fail(f"{lane.name}: {stale}", pytrace=False)
 

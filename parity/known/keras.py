@@ -52,9 +52,9 @@ _KERAS = stated(
     (
         "correction",
         "working",
-        by(*ADAMS, "adamax", "nadam"),
+        by(*ADAMS, "nadam"),
         "beta**t is computed in the variable's dtype",
-        "keras/src/optimizers/adam.py, adamax.py, nadam.py",
+        "keras/src/optimizers/adam.py, nadam.py",
     ),
     (
         "momentum_decay",

@@ -86,7 +86,7 @@ _TF_KERAS = stated(
     (
         "correction",
         "working",
-        by(*ADAMS, "adamax"),
+        by(*ADAMS),
         "beta**t is computed in the variable's dtype",
         "tf_keras/src/optimizers/adam.py, update_step",
     ),
@@ -169,7 +169,7 @@ _TF_KERAS_LEGACY = stated(
     (
         "correction",
         "working",
-        by("adam", "amsgrad", "adamax", "nadam"),
+        by("adam", "amsgrad", "nadam"),
         "beta**t is computed in the variable's dtype",
         "tf_keras/src/optimizers/legacy/adam.py, _prepare_local",
     ),
