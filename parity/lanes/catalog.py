@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from parity.lanes import OPTIONS, Lane
-from parity.parts import LOSSES, OPTIMIZERS
+from parity.parts import DTYPES, LOSSES, OPTIMIZERS
 
 # On a machine with an accelerator the frameworks would take it for these lanes too.
 _ON_CPU = {"CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu"}
@@ -26,9 +26,9 @@ _KERAS_OPTIMIZERS = {
 # A float64 model is one on TensorFlow only: on PyTorch Keras multiplies matrices in float32, and on
 # both others it takes means in float32 (keras/src/backend/common/dtypes.py, BIT64_TO_BIT32_DTYPE).
 _KERAS_DTYPES = {
-    "tensorflow": ("float32", "float64"),
-    "torch": ("float32",),
-    "jax": ("float32",),
+    "tensorflow": DTYPES,
+    "torch": ("float32", "bfloat16", "float16"),
+    "jax": ("float32", "bfloat16", "float16"),
 }
 # SparseCategoricalCrossentropy has no label_smoothing.
 _KERAS_OPTIONS = tuple(o for o in OPTIONS if o != "label_smoothing of integers")
@@ -80,7 +80,7 @@ _JAX = tuple(
         mode=mode,
         packages=("jax", "optax"),
         optimizers=_OPTAX_OPTIMIZERS,
-        dtypes=("float32", "float64", "bfloat16", "float16"),
+        dtypes=DTYPES,
         clips=("value", "global_norm"),
         environment={
             "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
@@ -112,7 +112,7 @@ _TORCH = tuple(
         mode=mode,
         packages=("torch",),
         optimizers={name: _TORCH_OPTIMIZERS[name] for name in optimizers},
-        dtypes=("float32", "float64", "bfloat16", "float16"),
+        dtypes=DTYPES,
         # Compiling in the worker itself: a pool of compilers would outweigh what it compiles.
         environment={"TORCHINDUCTOR_COMPILE_THREADS": "1", **_ON_CPU},
         pace=pace,
@@ -151,7 +151,7 @@ _TENSORFLOW = tuple(
         mode=mode,
         packages=("tensorflow",),
         optimizers=_TENSORFLOW_1 if mode == "v1" else _TENSORFLOW_BY_HAND,
-        dtypes=("float32", "float64", "bfloat16", "float16"),
+        dtypes=DTYPES,
         options=_TENSORFLOW_OPTIONS + (() if mode == "v1" else ("decay_biases",)),
         environment=_TENSORFLOW_ENVIRONMENT,
         pace=pace,
@@ -183,7 +183,7 @@ _TF_KERAS = tuple(
         mode=mode,
         packages=("tf_keras", "tensorflow"),
         optimizers=_TF_KERAS_LEGACY if mode == "legacy" else _TF_KERAS_CURRENT,
-        dtypes=("float32", "float64", "bfloat16", "float16"),
+        dtypes=DTYPES,
         losses=tuple(loss for loss in LOSSES if loss != "smooth_l1"),
         options=tuple(o for o in _KERAS_OPTIONS if o != "decay_biases" or mode != "legacy"),
         environment=_TENSORFLOW_ENVIRONMENT,

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import keras
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,8 @@ from numpy.typing import NDArray
 from parity.lanes.jax_cache import keep_compiled
 
 keep_compiled()
+
+_HALVES = (jnp.bfloat16, jnp.float16)
 
 
 def gradient(
@@ -26,9 +29,9 @@ def gradient(
 
 
 def array(tensor: Any) -> NDArray[Any]:
-    """Return a tensor's values, in memory that may be the tensor's own."""
+    """Return a tensor's values, 16 bits as float32, in memory that may be the tensor's own."""
     values: NDArray[Any] = np.asarray(tensor)
-    return values
+    return values.astype(np.float32) if tensor.dtype in _HALVES else values
 
 
 def wait(tensors: list[Any]) -> None:

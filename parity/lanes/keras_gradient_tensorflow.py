@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 tf.config.threading.set_inter_op_parallelism_threads(1)
 tf.config.threading.set_intra_op_parallelism_threads(1)
 
+_HALVES = (tf.bfloat16, tf.float16)
+
 
 def gradient(
     objective: Callable[..., Any], model: Any, batch: tuple[Any, ...], delta: float, l2: float
@@ -23,9 +25,9 @@ def gradient(
 
 
 def array(tensor: Any) -> NDArray[Any]:
-    """Return a tensor's values, in memory that may be the tensor's own."""
+    """Return a tensor's values, 16 bits as float32, in memory that may be the tensor's own."""
     values: NDArray[Any] = tensor.numpy()
-    return values
+    return values.astype("float32") if tensor.dtype in _HALVES else values
 
 
 def wait(tensors: list[Any]) -> None:

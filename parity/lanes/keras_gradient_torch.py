@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 # Small models gain nothing from threads, and lanes run side by side.
 torch.set_num_threads(1)
 
+_HALVES = (torch.bfloat16, torch.float16)
+
 
 def gradient(
     objective: Callable[..., Any], model: Any, batch: tuple[Any, ...], delta: float, l2: float
@@ -23,8 +25,9 @@ def gradient(
 
 
 def array(tensor: Any) -> NDArray[Any]:
-    """Return a tensor's values, in memory that may be the tensor's own."""
-    values: NDArray[Any] = tensor.detach().cpu().numpy()
+    """Return a tensor's values, 16 bits as float32, in memory that may be the tensor's own."""
+    seen = tensor.detach().cpu()
+    values: NDArray[Any] = (seen.float() if seen.dtype in _HALVES else seen).numpy()
     return values
 
 
