@@ -11,6 +11,7 @@ from parity.lanes import Lane
 from parity.lockstep import Result
 from parity.repro import NoRepro, script
 from parity.summary import times
+from parity.trace import Trace
 
 FOLDER = Path("reports") / "findings"
 
@@ -41,8 +42,10 @@ def describe(result: Result, who: str, again: str) -> str:
     lines = [_where(who, verdict, result.case.steps)]
     if verdict.divergence is not None:
         lines += [_how_far(verdict.divergence, result.case), f"  {_meaning(verdict)}"]
+        lines += [f"  {line}" for line in _unmoved(verdict.divergence, result.trace)]
         names = ", ".join(claim.name for claim in result.claims)
         lines.append(f"  with its claims {names}" if names else "  no claim says so")
+        lines.append(f"  free:   {_apart(verdict.parted)}")
     if result.diagnosis is not None:
         lines.append(f"  cause:  {result.diagnosis.sentence}")
     lines += [f"    {line}" for line in result.detail.splitlines()]
@@ -91,6 +94,22 @@ def _how_far(found: Divergence, case: Case) -> str:
         f"  expected {found.expected:.{digits}g}   seen {found.seen:.{digits}g}   "
         f"{times(found.score)} times the rounding bound {found.bound:.3g}"
     )
+
+
+def _unmoved(found: Divergence, trace: Trace | None) -> list[str]:
+    """Return that the step left elements alone, where the worst is one of them."""
+    if found.stage is not Stage.UPDATE or trace is None:
+        return []
+    weights = trace.weights[found.tensor]
+    same = weights[found.step] == weights[found.step + 1]
+    if not same[found.index]:
+        return []
+    return [f"{same.sum()} of its {same.size} elements are what they were before the step"]
+
+
+def _apart(share: float) -> str:
+    """Return how far the lane's end is from that of an oracle which runs by itself."""
+    return f"run on its own, the oracle ends {share:.2g} of the largest change of a weight away"
 
 
 def _meaning(verdict: Verdict) -> str:

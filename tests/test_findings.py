@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from faulty_runs import control
 
 from parity.case import Case
 from parity.compare import Count, Divergence, Stage, Status, Verdict
@@ -44,7 +45,7 @@ FOUND = Divergence(
 )
 CLEAN, BAD = Count(6, 0, 0, 0.5), Count(6, 0, 6, 2931.4)
 COUNTS = {Stage.FORWARD: CLEAN, Stage.BACKWARD: CLEAN, Stage.STATE: CLEAN, Stage.UPDATE: BAD}
-RESULT = Result("keras@tensorflow", CASE, Verdict(Status.DIVERGE, COUNTS, FOUND))
+RESULT = Result("keras@tensorflow", CASE, Verdict(Status.DIVERGE, COUNTS, FOUND, parted=0.25))
 CLAIM = Claim(
     lanes=("keras@*",),
     dial="eps",
@@ -64,10 +65,22 @@ def test_a_divergence_reads_from_who_to_how() -> None:
         "  expected 0.1234567   seen 0.1234999   2,931 times the rounding bound 1.47e-08\n"
         "  forward and backward agree at every step, so the optimizer is where they part\n"
         "  no claim says so\n"
+        "  free:   run on its own, the oracle ends 0.25 of the largest change of a weight away\n"
         "  case:   float32 mlp 2-3-1, squared_error (half_mean), "
         "adam(lr=(0.5, 0.25), eps=0.001), 3 steps\n"
         "  again:  pytest parity --parity-case=a.json"
     )
+
+
+def test_elements_that_a_step_left_alone_are_told() -> None:
+    run = control(CASE)
+    kernel = run.weights["layer0/kernel"].copy()
+    kernel[3, 0, 1:] = kernel[2, 0, 1:]
+    trace = replace(run, weights={**run.weights, "layer0/kernel": kernel})
+    lines = describe(replace(RESULT, trace=trace), "torch", "").splitlines()
+    assert lines[3] == "  2 of its 6 elements are what they were before the step"
+    moved = describe(replace(RESULT, trace=run), "torch", "")
+    assert "before the step" not in moved
 
 
 @pytest.mark.parametrize(

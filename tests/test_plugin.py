@@ -123,6 +123,7 @@ def test_a_faulty_lane_is_a_finding_below_the_table(pytester: pytest.Pytester) -
             "  expected * seen * times the rounding bound *",
             "  forward and backward agree at every step, so the optimizer is where they part",
             "  no claim says so",
+            "  free:   run on its own, the oracle ends * of the largest change of a weight away",
             "  case:   float* linear *",
             "  again:  pytest --pyargs parity --parity-case=reports/findings/*.json *",
         ]
