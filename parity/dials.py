@@ -19,8 +19,10 @@ DIALS: Mapping[str, tuple[Any, ...]] = {
     "weight_decay": ("coupled", "decoupled"),
     "lr_factor": ("1",),
     "decay_sign": ("positive", "negative"),
-    # When decoupled decay shrinks the weights, and by how much.
-    "decay_at": ("before the step", "after the step", "twice", "without lr"),
+    # When decoupled decay shrinks the weights, and by how much; in Lamb it is part of the step.
+    "decay_at": ("before the step", "after the step", "twice", "without lr", "in the step"),
+    # The norms that scale a step: of each tensor, of all together, or none.
+    "trust_ratio": ("each tensor", "all tensors", "none"),
     "bias_correction": ("both", "none", "m only", "v only", "v by beta1"),
     # What an optimizer takes for the number of the step.
     "counted": ("steps", "from two", "not", "per tensor", "per tensor, last first"),

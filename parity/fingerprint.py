@@ -24,7 +24,7 @@ CLEARLY = 1000.0  # how much worse than the bound every other reading must be
 PROBLEMS = ("linear", "softmax")
 # The conventions on which two optimizers of one name can differ, and so be told apart.
 SEMANTIC = (
-    "eps", "weight_decay", "decay_at", "bias_correction", "momentum", "dampening",
+    "eps", "weight_decay", "decay_at", "trust_ratio", "bias_correction", "momentum", "dampening",
     "amsgrad_maximum", "nadam", "momentum_decay", "mu_product", "first_square", "zero_sum",
     "eps_for_zero", "counted",
 )  # fmt: skip

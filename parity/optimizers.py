@@ -1,8 +1,9 @@
 """Every optimizer: its update rule, the rule's source, and the dials on which others differ.
 
-A rule takes all parameters of a model as one vector (element-wise rules need no more) and returns
-the weights after the step; it keeps its slots in `state`. Hyperparameters come as `Value`s, so
-that a constant such as 1 - beta2 carries the rounding of the precision it was computed in.
+A rule takes all parameters of a model as one vector (`run.tensors` says which tensor an element is
+of) and returns the weights after the step; it keeps its slots in `state`. Hyperparameters come as
+`Value`s, so that a constant such as 1 - beta2 carries the rounding of the precision it was computed
+in.
 """
 
 from __future__ import annotations
@@ -10,10 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from parity import functions
-from parity.bounds import DOUBLE, Array, Bounded, Value
+from parity.bounds import DOUBLE, Bounded, Value
 from parity.constants import Run
 from parity.dials import held
+from parity.layerwise import lamb
 from parity.precision import representable
+from parity.roots import divided, divisor, with_eps
 
 Rule = Callable[[Run, Value, Value, int], Value]
 
@@ -84,7 +87,7 @@ def adamax(run: Run, w: Value, g: Value, step: int) -> Value:
     run.state["u"] = u = functions.maximum(run.constant("beta2") * run.slot("u"), size)
     first = run.correction("beta1", step)
     low = u + eps if beside else u
-    change = _divided(run, m / first, low)
+    change = divided(run, m / first, low)
     if beside:  # Keras (adamax.py): lr * m may underflow before it meets the correction.
         change = functions.any_of(change, (run.lr * m) / (first * low))
     return functions.move(w, change)
@@ -107,10 +110,10 @@ def nadam(run: Run, w: Value, g: Value, step: int) -> Value:
         product = _nadam_product(run, _nadam_momentum(run, step, of="mu_product/"), step)
         ahead = m * run.taken(then / (1.0 - product * then))
         fresh = g * run.taken((1.0 - now) / (1.0 - product))
-    root = _root(run, v, run.correction("beta2", step))
+    root = divisor(run, v, run.correction("beta2", step))
     # torch moves the weights twice, so that they are rounded in between.
     return functions.any_of(
-        functions.move(w, _divided(run, fresh + ahead, root)),
+        functions.move(w, divided(run, fresh + ahead, root)),
         functions.move(functions.move(w, run.lr * (fresh / root)), run.lr * (ahead / root)),
     )
 
@@ -133,8 +136,8 @@ def radam(run: Run, w: Value, g: Value, step: int) -> Value:
         return functions.move(w, run.lr * mean)
     second = run.correction("beta2", step)
     rectified = _rectification(run, step)
-    root = _root(run, v, second, "hat")
-    return functions.move(w, _divided(run, mean * rectified, root))
+    root = divisor(run, v, second, "hat")
+    return functions.move(w, divided(run, mean * rectified, root))
 
 
 def rmsprop(run: Run, w: Value, g: Value, step: int) -> Value:
@@ -148,11 +151,11 @@ def rmsprop(run: Run, w: Value, g: Value, step: int) -> Value:
     if run.hyperparameters["centered"]:
         mean = run.average("mean", g, rho)
         v = functions.not_negative(v - mean * mean)
-    root = _with_eps(v, eps, run.dial("eps"))
+    root = with_eps(v, eps, run.dial("eps"))
     if not run.hyperparameters["momentum"]:
-        return functions.move(w, _divided(run, g, root))
+        return functions.move(w, divided(run, g, root))
     where = run.dial("momentum")
-    gained = g / root if where == "outside" else _divided(run, g, root)
+    gained = g / root if where == "outside" else divided(run, g, root)
     gained = -gained if where == "velocity" else gained
     buffer = run.constant("momentum") * run.slot("momentum") + gained
     run.state["momentum"] = buffer
@@ -170,7 +173,7 @@ def adagrad(run: Run, w: Value, g: Value, step: int) -> Value:
     start = float(run.hyperparameters["initial_accumulator"])
     start = held(start, "initial_accumulator", run.dials)
     run.state["sum"] = s = run.slot("sum", start) + g * g
-    change = _divided(run, g, _with_eps(s, run.constant("eps"), run.dial("eps")))
+    change = divided(run, g, with_eps(s, run.constant("eps"), run.dial("eps")))
     if run.dial("zero_sum") == "no step":
         # Without an eps, the change that is left out is no number.
         chosen = functions.choose(s, 1.0, 0.0, 0.0) * change
@@ -202,92 +205,18 @@ def lion(run: Run, w: Value, g: Value, step: int) -> Value:
     return functions.move(w, run.lr * direction)
 
 
-def decay(run: Run, name: str, w: Value, g: Value) -> tuple[Value, Value]:
-    """Return weights and gradient after weight decay.
-
-    Coupled, decay is part of the gradient; decoupled, weights shrink by lr * weight_decay first
-    (I. Loshchilov, F. Hutter, Decoupled weight decay regularization, arXiv:1711.05101).
-    """
-    if not run.hyperparameters["weight_decay"]:
-        return w, g
-    if _is_coupled(run, name):
-        return w, g + _masked(_decay_rate(run) * w, run.decayed)
-    if run.dial("decay_at") == "after the step":
-        return w, g
-    for _ in range(2 if run.dial("decay_at") == "twice" else 1):
-        w = _shrunk(run, w)
-    return w, g
-
-
-def decay_late(run: Run, name: str, w: Value) -> Value:
-    """Return weights after the decay that the dial `decay_at` puts behind the step."""
-    late = run.dial("decay_at") == "after the step" and run.hyperparameters["weight_decay"]
-    return _shrunk(run, w) if late and not _is_coupled(run, name) else w
-
-
-def _is_coupled(run: Run, name: str) -> bool:
-    textbook = "decoupled" if name in ("adamw", "lion") else "coupled"
-    coupled: bool = run.dials.get("weight_decay", textbook) == "coupled"
-    return coupled
-
-
-def _decay_rate(run: Run) -> Value:
-    rate = run.constant("weight_decay")
-    return -rate if run.dial("decay_sign") == "negative" else rate
-
-
-def _shrunk(run: Run, w: Value) -> Value:
-    rate = _decay_rate(run)
-    share = rate if run.dial("decay_at") == "without lr" else run.lr * rate
-    return functions.again(functions.move(w, _masked(share * w, run.decayed)))
-
-
 def _times(factor: Value, x: Value) -> Value:
     return x if isinstance(factor, float) and factor == 1.0 else factor * x
 
 
-def _divided(run: Run, x: Value, root: Value) -> Value:
-    """Return lr * x / root, whichever is done first: near zero, lr * x may underflow."""
-    return functions.any_of(run.lr * (x / root), (run.lr * x) / root)
-
-
 def _adam_change(run: Run, m: Value, first: Value, v: Value, second: Value) -> Value:
     """Return lr m^ / (sqrt(v^) + eps), corrected by `first` and `second`."""
-    change = _divided(run, m / first, _root(run, v, second))
+    change = divided(run, m / first, divisor(run, v, second))
     if run.dial("eps") != "hat":
         return change
     # Keras (adam.py): m meets lr and both corrections at once, and may underflow there.
     alpha = run.lr * functions.sqrt(second) / first
     return functions.any_of(change, (m * alpha) / (functions.sqrt(v) + run.constant("eps")))
-
-
-def _masked(x: Value, mask: Array) -> Value:
-    if isinstance(x, Bounded):
-        return Bounded(x.value * mask, x.error * mask, x.arithmetic)
-    return x * mask
-
-
-def _root(run: Run, v: Value, correction: Value, textbook: str = "after") -> Value:
-    """Return the divisor of an Adam step: sqrt(v / correction) and eps where the dial puts it."""
-    eps, where = run.constant("eps"), run.dial("eps", textbook)
-    if where == "hat":
-        return (functions.sqrt(v) + eps) / functions.sqrt(correction)
-    if where != "after":
-        return _with_eps(v / correction, eps, where)
-    return functions.any_of(
-        functions.sqrt(v / correction) + eps, functions.sqrt(v) / functions.sqrt(correction) + eps
-    )
-
-
-def _with_eps(x: Value, eps: Value, where: str) -> Value:
-    """Return the root of x, and eps where the dial puts it."""
-    if where == "inside":
-        return functions.sqrt(x + eps)
-    if where == "squared inside":
-        return functions.sqrt(x + eps * eps)
-    if where == "at least":
-        return functions.maximum(functions.sqrt(x), eps)
-    return (x if where == "no root" else functions.sqrt(x)) + eps
 
 
 def _nadam_momentum(run: Run, step: int, of: str = "") -> Value:
@@ -344,4 +273,7 @@ RULES: Mapping[str, Rule] = {
     "adagrad": adagrad,
     "adadelta": adadelta,
     "lion": lion,
+    "lamb": lamb,
 }
+# Those that need the norms of whole tensors; the others work element by element.
+WHOLE = ("lamb",)

@@ -57,6 +57,7 @@ OPTIMIZERS: Mapping[str, Mapping[str, float | bool]] = {
     "adagrad": {"eps": 1e-10, "initial_accumulator": 0.0, "weight_decay": 0.0},
     "adadelta": {"rho": 0.9, "eps": 1e-6, "weight_decay": 0.0},
     "lion": {"beta1": 0.9, "beta2": 0.99, "weight_decay": 0.0},
+    "lamb": {"beta1": 0.9, "beta2": 0.999, "eps": 1e-6, "weight_decay": 0.0},
 }
 
 

@@ -11,8 +11,9 @@ from parity import bounds, functions
 from parity.bounds import Arithmetic, Array, Bounded, Value
 from parity.case import Case
 from parity.constants import Run
+from parity.decay import decay, decay_late
 from parity.dials import Dials, held
-from parity.optimizers import RULES, decay, decay_late
+from parity.optimizers import RULES
 from parity.parts import Clip, parameter_shapes
 
 Tensors = dict[str, Value]

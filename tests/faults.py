@@ -61,11 +61,11 @@ LINEAR = ("linear",)
 SOFTMAX = ("softmax",)
 
 EVERY = tuple(OPTIMIZERS)
-BETAS = ("adam", "adamw", "amsgrad", "adamax", "nadam", "radam")
+BETAS = ("adam", "adamw", "amsgrad", "adamax", "nadam", "radam", "lamb")
 ADAMS = ("adam", "adamw", "amsgrad", "nadam")
 COUPLED = ("sgd", "adam", "amsgrad", "adamax", "nadam", "radam", "rmsprop", "adagrad", "adadelta")
 DECOUPLED = ("adamw", "lion")
-ROOTED = (*ADAMS, "adagrad")
+ROOTED = (*ADAMS, "adagrad", "lamb")
 SGD = ("sgd",)
 ADAM = ("adam",)
 LION = ("lion",)
@@ -76,6 +76,7 @@ ADAMAX = ("adamax",)
 AMSGRAD = ("amsgrad",)
 NADAM = ("nadam",)
 RADAM = ("radam",)
+LAMB = ("lamb",)
 
 # fmt: off
 ARGUMENTS = (
@@ -166,7 +167,7 @@ ADAPTIVE = (
     Fault("eps inside rmsprop's root", STATE, RMSPROP, ALL, divided("sqrt(v + eps)"), "momentum"),
     Fault("eps left out of rmsprop", STATE, RMSPROP, ALL, divided("sqrt(v)"), "momentum"),
     Fault("no root in rmsprop", STATE, RMSPROP, ALL, divided("v + eps"), "momentum"),
-    Fault("eps before bias correction", UPDATE, ADAMS, ALL, divided("eps hat")),
+    Fault("eps before bias correction", UPDATE, (*ADAMS, "lamb"), ALL, divided("eps hat")),
     Fault("eps after radam's bias correction", UPDATE, RADAM, ALL, divided("eps times correction")),
     Fault("no root", UPDATE, (*ROOTED, "radam"), LINEAR, divided("v + eps")),
     Fault("eps added to the stored v", STATE, ADAM, ALL, ruled(rules.adam_with_eps_in_v)),
@@ -246,6 +247,30 @@ ADAPTIVE = (
           ruled(rules.lion(lambda last, m, g, h: np.sign(updates.average(m, g, h["beta1"]))))),
     Fault("lion's sign of the gradient", UPDATE, LION, ALL,
           ruled(rules.lion(lambda last, m, g, h: np.sign(g)))),
+    Fault("trust ratio left out", UPDATE, LAMB, ALL, ruled(rules.lamb(lambda w, g, step: 1.0))),
+    Fault("trust ratio of all tensors together", UPDATE, LAMB, CLASSES, runs.one_trust_ratio),
+    Fault("trust ratio upside down", UPDATE, LAMB, ALL,
+          ruled(rules.lamb(lambda w, g, step: updates.trust_ratio(step, w)))),
+    Fault("trust ratio of the gradient", UPDATE, LAMB, ALL,
+          ruled(rules.lamb(lambda w, g, step: updates.trust_ratio(w, g)))),
+    Fault("trust ratio of mean sizes", UPDATE, LAMB, ALL,
+          wrapped(updates, length=lambda _: lambda values: np.abs(values).mean())),
+    Fault("trust ratio at most one", UPDATE, LAMB, ALL,
+          ruled(rules.lamb(lambda w, g, step: min(updates.trust_ratio(w, step), 1)))),
+    Fault("trust ratio of zero weights zero", UPDATE, LAMB, ALL,
+          ruled(rules.lamb(lambda w, g, step: updates.trust_ratio(w, step) * bool(w.any())))),
+    Fault("trust ratio of kernels only", UPDATE, LAMB, ALL,
+          ruled(rules.lamb(lambda w, g, step: (
+              updates.trust_ratio(w, step) if w.ndim > 1 else 1.0)))),
+    Fault("lamb's decay ignored", UPDATE, LAMB, ALL, given(runs.without("weight_decay"))),
+    Fault("lamb's decay on the bias", UPDATE, LAMB, MLP,
+          given(lambda case: replace(case, optimizer=replace(case.optimizer, decay_biases=True)))),
+    Fault("lamb's decay before the step", UPDATE, LAMB, ALL,
+          ruled(rules.decay(lambda lr, rate: 1 - lr * rate, weight_decay=0.0))),
+    Fault("lamb's decay beside the trust ratio", UPDATE, LAMB, ALL,
+          ruled(rules.lamb(decay_outside=True))),
+    Fault("lamb's decay in the gradient", STATE, LAMB, ALL,
+          ruled(rules.gradient(lambda w, g, h, lr: g + h["weight_decay"] * w, weight_decay=0.0))),
     Fault("lion without the sign", UPDATE, LION, ALL,
           ruled(rules.lion(lambda last, m, g, h: updates.average(last, g, h["beta1"])))),
 )

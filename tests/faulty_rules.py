@@ -330,3 +330,20 @@ def lion(direction: Callable[[Array, Array, Array, Values], Array]) -> Wrong:
         return updates.moved(updates.decayed(w, h, lr), taken, lr)
 
     return lambda rule: update
+
+
+def lamb(
+    ratio: Callable[[Array, Array, Array], Any] = lambda w, g, step: updates.trust_ratio(w, step),
+    *,
+    decay_outside: bool = False,
+) -> Wrong:
+    """Lamb with another trust ratio, of (w, g, step), or with decay beside what it scales."""
+
+    def update(w: Array, g: Array, state: State, h: Values, lr: float, t: int) -> Array:
+        step = updates.adam_direction(g, state, h, t)
+        if decay_outside:
+            return updates.moved(w, updates.with_decay(w, ratio(w, g, step) * step, h), lr)
+        step = updates.with_decay(w, step, h)
+        return updates.moved(w, ratio(w, g, step) * step, lr)
+
+    return lambda rule: update

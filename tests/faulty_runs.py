@@ -237,6 +237,41 @@ def kept_state(case: Case, train: Train) -> Trace:
         return train(case)
 
 
+def one_trust_ratio(case: Case, train: Train) -> Trace:
+    """Scale all tensors' steps by the ratio of their norms together."""
+    at: Tensors = {}
+    states: list[Tensors] = []
+    ratio, count, trust_ratio = 1.0, 0, updates.trust_ratio
+    backward, clip, starting_state = numpy32.backward, numpy32.clip, numpy32.starting_state
+
+    def noted(case: Case, weights: Tensors, *others: Any) -> Tensors:
+        at.update(weights)
+        return backward(case, weights, *others)
+
+    def started(*arguments: Any) -> Tensors:
+        states.append(starting_state(*arguments))
+        return states[-1]
+
+    def clipped(case: Case, gradients: Tensors, shuffle: Any) -> Tensors:
+        nonlocal ratio, count
+        count += 1
+        given = clip(case, gradients, shuffle)
+        steps = []
+        for (name, w), state in zip(at.items(), states, strict=True):
+            h = numpy32.hyperparameters(case, name)
+            step = updates.adam_direction(given[name], dict(state), h, count)
+            steps.append(updates.with_decay(w, step, h).ravel())
+        whole = np.concatenate([w.ravel() for w in at.values()])
+        ratio = trust_ratio(whole, np.concatenate(steps))
+        return given
+
+    with (
+        patch.multiple(numpy32, backward=noted, clip=clipped, starting_state=started),
+        patch.object(updates, "trust_ratio", lambda w, step: ratio),
+    ):
+        return train(case)
+
+
 def decay_clipped(case: Case, train: Train) -> Trace:
     """Clip the gradient with the decay in it."""
     at: Tensors = {}

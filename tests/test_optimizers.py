@@ -16,8 +16,9 @@ from mpmath import mp, mpf
 from parity import bounds
 from parity.bounds import ARITHMETICS, DOUBLE, Array, Bounded
 from parity.constants import Run
+from parity.decay import decay
 from parity.dials import DIALS
-from parity.optimizers import RULES, decay
+from parity.optimizers import RULES
 from parity.parts import OPTIMIZERS
 from parity.precision import representable
 
@@ -204,6 +205,26 @@ def lion(s: Settings, state: State, w: Any, g: Any, t: int) -> Any:
     return w - s.lr * direction
 
 
+def lamb(
+    s: Settings, states: list[State], w: list[Any], g: list[Any], pulls: list[Any], t: int
+) -> list[Any]:
+    """You et al. 2020, algorithm 2; `pulls` are what decay adds to the step."""
+    u = []
+    for state, gradient, pull in zip(states, g, pulls, strict=True):
+        m, v, first, second = moments(s, state, gradient, t)
+        u.append(m / first / root(s, v, second) + pull)
+    kind = s.dial("trust_ratio")
+    tensors = [0 if kind == "all tensors" else int(tensor) for tensor in TENSORS]
+
+    def norm(values: list[Any], of: int) -> Any:
+        return mp.sqrt(
+            mp.fsum(x**2 for x, tensor in zip(values, tensors, strict=True) if tensor == of)
+        )
+
+    ratios = [mpf(1) if kind == "none" else norm(w, of) / norm(u, of) for of in tensors]
+    return [x - s.lr * r * y for x, r, y in zip(w, ratios, u, strict=True)]
+
+
 FORMULAS: Mapping[str, Formula] = {
     "sgd": sgd,
     "adam": adam,
@@ -217,6 +238,8 @@ FORMULAS: Mapping[str, Formula] = {
     "adadelta": adadelta,
     "lion": lion,
 }
+# Those that need whole tensors: of all states, weights and gradients, and what decay adds to steps.
+WHOLE = {"lamb": lamb}
 
 # What each optimizer is called with; betas for which a few steps get past every threshold.
 MOMENTS = {"beta1": 0.85, "beta2": 0.9, "eps": 1e-3}
@@ -243,6 +266,7 @@ ARGUMENTS: Mapping[str, tuple[dict[str, Any], ...]] = {
     "adagrad": ({}, {"eps": 1e-3, "initial_accumulator": 0.1}),
     "adadelta": ({}, {"rho": 0.8, "eps": 1e-3}),
     "lion": ({}, {"beta1": 0.8, "beta2": 0.95}),
+    "lamb": ({}, {**MOMENTS, "weight_decay": 0.3}, MOMENTS),
 }
 # No lane is known to round momentum_decay by itself.
 ROUNDED = {
@@ -250,7 +274,7 @@ ROUNDED = {
     for name, known in OPTIMIZERS.items()
 }
 # The dials that each rule has, and on which of the calls above they matter.
-ADAMS = ("adam", "adamw", "amsgrad", "nadam", "radam")
+ADAMS = ("adam", "adamw", "amsgrad", "nadam", "radam", "lamb")
 TURNED: tuple[tuple[str, str, Any, Callable[[Mapping[str, Any]], Any]], ...] = (
     *((name, "eps", where, bool) for name in ADAMS for where in ("after", "hat", "inside")),
     ("adamax", "eps", "hat", bool),
@@ -266,6 +290,9 @@ TURNED: tuple[tuple[str, str, Any, Callable[[Mapping[str, Any]], Any]], ...] = (
     ("rmsprop", "momentum", "inside", lambda a: a.get("momentum")),
     ("rmsprop", "momentum", "velocity", lambda a: a.get("momentum")),
     ("rmsprop", "first_square", 1.0, bool),
+    ("lamb", "trust_ratio", "all tensors", bool),
+    ("lamb", "trust_ratio", "none", bool),
+    ("lamb", "decay_at", "before the step", lambda a: a.get("weight_decay")),
     *((name, "rounded", ROUNDED[name], bool) for name in OPTIMIZERS),
     *((name, "rounded", ("beta1**t", "beta2**t"), bool) for name in (*ADAMS, "adamax")),
     ("nadam", "rounded", ("0.96",), bool),
@@ -329,20 +356,30 @@ def formula(call: Call) -> list[tuple[list[Any], dict[str, list[Any]]]]:
     if dials.get("mu_product") == "per tensor":
         products = products_per_tensor(Settings({**OPTIMIZERS[name], **arguments}, dials, rates[0]))
         states = [{"mu_products": products[k]} for k in TENSORS.tolist()]
-    textbook = "decoupled" if name in ("adamw", "lion") else "coupled"
+    textbook = "decoupled" if name in ("adamw", "lion", "lamb") else "coupled"
+    in_step = name == "lamb" and dials.get("decay_at", "in the step") == "in the step"
     after = []
     for step, lr in enumerate(rates.tolist()):
         s = Settings({**OPTIMIZERS[name], **arguments}, dials, lr)
-        weights = []
+        given = []
         for item, (weight, gradient) in enumerate(
             zip(numbers(w[step]), numbers(g[step]), strict=True)
         ):
-            if s.weight_decay and decayed[item]:
-                if dials.get("weight_decay", textbook) == "coupled":
-                    gradient = gradient + s.weight_decay * weight
-                else:
-                    weight = weight * (1 - s.lr * s.weight_decay)
-            weights.append(FORMULAS[name](s, states[item], weight, gradient, step + 1))
+            pull = s.weight_decay * weight if decayed[item] else mpf(0)
+            if dials.get("weight_decay", textbook) == "coupled":
+                given.append((weight, gradient + pull, mpf(0)))
+            elif in_step:
+                given.append((weight, gradient, pull))
+            else:
+                given.append((weight - s.lr * pull, gradient, mpf(0)))
+        if name in WHOLE:
+            ws, gs, pulls = map(list, zip(*given, strict=True))
+            weights = WHOLE[name](s, states, ws, gs, pulls, step + 1)
+        else:
+            weights = [
+                FORMULAS[name](s, state, weight, gradient, step + 1)
+                for state, (weight, gradient, _) in zip(states, given, strict=True)
+            ]
         slots = {slot: [state[slot] for state in states] for slot in states[0]}
         after.append((weights, slots))
     return after
@@ -359,7 +396,7 @@ LIKE = bounds.exact(np.zeros(6), DOUBLE)
 
 
 def test_every_optimizer_has_a_rule_and_a_formula() -> None:
-    assert set(RULES) == set(FORMULAS) == set(ARGUMENTS) == set(OPTIMIZERS)
+    assert set(RULES) == {*FORMULAS, *WHOLE} == set(ARGUMENTS) == set(OPTIMIZERS)
 
 
 @calls
@@ -465,6 +502,40 @@ def test_a_weight_without_gradient_is_not_moved_and_rounds_nothing() -> None:
     for name in set(OPTIMIZERS) - {"adamw"}:
         (moved, _), *_ = rule((name, {}, {}), LIKE)
         assert (moved.value[-1], moved.error[-1]) == (data()[0][0, -1], 0)
+
+
+def _lamb_step(w: Array, g: Array, **given: float) -> Bounded:
+    """Return a tensor of float32 after one step of Lamb at a rate of one."""
+    like = bounds.exact(np.zeros(w.shape), ARITHMETICS["float32"])
+    run = Run(
+        {**OPTIMIZERS["lamb"], **given}, {}, like, np.ones(w.shape), np.zeros(w.shape, int), lr=1.0
+    )
+    single = [bounds.exactly(representable(x, "float32"), like) for x in (w, g)]
+    after: Bounded = RULES["lamb"](run, *single, 1)
+    return after
+
+
+def test_a_step_of_lamb_is_as_long_as_the_tensor() -> None:
+    after = _lamb_step(np.array([3.0, 4.0]), np.array([1e-2, -1e-2]), eps=0.0)
+    exact = [float(w - 5 * sign / mp.sqrt(2)) for w, sign in ((3, 1), (4, -1))]
+    assert (np.abs(after.value - exact) <= after.error).all()
+    assert (after.error <= 2.0**-12).all()  # half of the digits of a float32
+
+
+@pytest.mark.parametrize(("weight", "gradient"), [(0.0, 1e-2), (2.0, 0.0)])
+def test_where_a_norm_is_zero_the_trust_ratio_is_one_and_rounds_nothing(
+    weight: float, gradient: float
+) -> None:
+    after = _lamb_step(np.array([weight, 0.0]), np.array([gradient, 0.0]), eps=1e-2)
+    direction = gradient / (gradient + 1e-2)
+    assert abs(after.value[0] - (weight - direction)) <= after.error[0] <= 1e-5
+    assert (after.value[1], after.error[1]) == (0, 0)
+
+
+def test_weights_whose_squares_may_vanish_have_their_norm_or_none() -> None:
+    after = _lamb_step(np.array([1e-25]), np.array([1e-2]))
+    assert abs(after.value[0]) < 1e-20  # with the norm, which is that of the weight
+    assert 0.99 < after.error[0] < 1.01  # without it the ratio is one
 
 
 def _adagrad_step(g: float, dials: Mapping[str, Any], **given: float) -> Bounded:

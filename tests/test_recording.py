@@ -56,6 +56,18 @@ def test_a_loop_by_hand_is_followed() -> None:
     ]
 
 
+@pytest.mark.parametrize(("size", "judged"), [(4096, 4096), (4097, 0)])
+def test_a_trust_ratio_is_judged_where_all_elements_are_recorded(size: int, judged: int) -> None:
+    w, g = np.linspace(1.0, 2.0, size), np.linspace(0.5, 1.0, size)
+    with parity.watch({"w": w}, parity.promise("lamb", lr=0.1, eps=0.0)) as trace:
+        w -= 0.1 * np.sqrt((w * w).sum() / size)  # the direction is one everywhere
+        trace.step({"w": g})
+    report = trace.judge()
+    assert report.ok
+    assert dict(report.stages)["updates"].elements == judged
+    assert ("of lamb the oracle needs all elements" in str(report)) is not bool(judged)
+
+
 def test_another_rate_than_promised_is_named() -> None:
     (finding,) = train(5, rate=0.125).judge().findings
     assert finding.kind == "update"

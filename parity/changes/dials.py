@@ -43,9 +43,15 @@ SAYS: Mapping[str, Mapping[Any, str]] = {
     },
     "decay_sign": {"negative": "weight decay makes the weights grow"},
     "decay_at": {
+        "before the step": "weights decay before the step",
         "after the step": "weights decay after the step",
         "twice": "weights decay twice",
         "without lr": "weight decay is not multiplied by lr",
+        "in the step": "weight decay is part of the step",
+    },
+    "trust_ratio": {
+        "all tensors": "the trust ratio is that of all tensors together",
+        "none": "there is no trust ratio",
     },
     "nadam": {"plain": "momentum has no schedule"},
     "constants": {

@@ -53,7 +53,7 @@ _JAX = stated(
     (
         "correction",
         "working",
-        by("adam", "adamw", "amsgrad", "nadam", "radam", dtype=FULL),
+        by("adam", "adamw", "amsgrad", "nadam", "radam", "lamb", dtype=FULL),
         "beta**t is computed in the parameters' dtype, or in float32 if that is finer",
         "optax/_src/transform.py, by way of optax.tree.bias_correction",
     ),

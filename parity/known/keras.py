@@ -52,9 +52,17 @@ _KERAS = stated(
     (
         "correction",
         "working",
-        by(*ADAMS, "nadam"),
+        by(*ADAMS, "nadam", "lamb"),
         "beta**t is computed in the variable's dtype",
-        "keras/src/optimizers/adam.py, nadam.py",
+        "keras/src/optimizers/adam.py, nadam.py, lamb.py",
+    ),
+    (
+        "decay_at",
+        "before the step",
+        by("lamb", argument=("weight_decay",)),
+        "weight_decay shrinks the weights before the step, and is no part of what the trust ratio "
+        "is of",
+        "keras/src/optimizers/base_optimizer.py, _apply_weight_decay",
     ),
     (
         "momentum_decay",
@@ -112,9 +120,9 @@ _KERAS_TENSORFLOW = stated(
     (
         "rounded",
         ("beta1**t", "beta2**t"),
-        by(*ADAMS, "adamax", dtype=DOUBLE),
+        by(*ADAMS, "adamax", "lamb", dtype=DOUBLE),
         f"the betas of the bias corrections: {THROUGH_FLOAT32}",
-        "keras/src/optimizers/adam.py, update_step",
+        "keras/src/optimizers/adam.py, lamb.py, update_step",
     ),
     (
         "rounded",

@@ -22,6 +22,7 @@ _KERAS_OPTIMIZERS = {
     "adagrad": ("eps", "initial_accumulator", "weight_decay"),
     "adadelta": ("rho", "eps", "weight_decay"),
     "lion": ("beta1", "beta2", "weight_decay"),
+    "lamb": _KERAS_ADAM,
 }
 # A float64 model is one on TensorFlow only: on PyTorch Keras multiplies matrices in float32, and on
 # both others it takes means in float32 (keras/src/backend/common/dtypes.py, BIT64_TO_BIT32_DTYPE).
@@ -72,6 +73,7 @@ _OPTAX_OPTIMIZERS = {
     "adagrad": ("eps", "initial_accumulator", "weight_decay"),
     "adadelta": ("rho", "eps", "weight_decay"),
     "lion": ("beta1", "beta2", "weight_decay"),
+    "lamb": _OPTAX_ADAM,
 }
 _JAX = tuple(
     Lane(
@@ -102,7 +104,7 @@ _NUMPY32 = Lane(
 )
 
 _TORCH_OPTIMIZERS = {
-    name: tuple(arguments) for name, arguments in OPTIMIZERS.items() if name != "lion"
+    name: tuple(arguments) for name, arguments in OPTIMIZERS.items() if name not in ("lion", "lamb")
 }
 _TORCH_FUSED = ("sgd", "adam", "adamw", "amsgrad", "adagrad")  # those with a kernel for the CPU
 _TORCH = tuple(

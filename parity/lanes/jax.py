@@ -53,9 +53,13 @@ OPTIMIZERS: Mapping[str, Callable[..., Any]] = {
     "adagrad": optax.adagrad,
     "adadelta": optax.adadelta,
     "lion": optax.lion,
+    "lamb": optax.lamb,
 }
 # optax's own argument for the mask of its own weight decay.
-MASKS: Mapping[str, str] = {"adamw": "mask", "lion": "mask", "adadelta": "weight_decay_mask"}
+MASKS: Mapping[str, str] = {
+    **dict.fromkeys(("adamw", "lion", "lamb"), "mask"),
+    "adadelta": "weight_decay_mask",
+}
 ARGUMENTS: Mapping[str, str] = {
     "momentum": "momentum",
     "nesterov": "nesterov",

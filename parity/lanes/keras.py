@@ -47,6 +47,7 @@ OPTIMIZERS: Mapping[str, Callable[..., Any]] = {
     "adagrad": keras.optimizers.Adagrad,
     "adadelta": keras.optimizers.Adadelta,
     "lion": keras.optimizers.Lion,
+    "lamb": keras.optimizers.Lamb,
 }
 ARGUMENTS = {
     "beta1": "beta_1",
@@ -67,6 +68,7 @@ SLOTS: Mapping[str, Mapping[str, str]] = {
     "adagrad": {"sum": "accumulator"},
     "adadelta": {"v": "accumulated_grad", "delta": "accumulated_delta_var"},
     "lion": {"m": "momentum"},
+    "lamb": {"m": "momentum", "v": "velocity"},
 }  # each slot with how the names of its variables end
 
 

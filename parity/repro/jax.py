@@ -33,7 +33,7 @@ LOSSES = {
 }
 ARGUMENTS = {"beta1": "b1", "beta2": "b2", "initial_accumulator": "initial_accumulator_value"}
 ABSENT = ("dampening", "momentum_decay")
-MASKS = {"adamw": "mask", "lion": "mask", "adadelta": "weight_decay_mask"}
+MASKS = {"adamw": "mask", "lion": "mask", "lamb": "mask", "adadelta": "weight_decay_mask"}
 SLOTS = {"m": "mu", "v": "nu", "v_max": "nu_max", "momentum": "trace", "sum": "sum_of_squares"}
 OWN_SLOTS = {
     "adamax": {"u": "nu"},

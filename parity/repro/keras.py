@@ -24,6 +24,7 @@ CLASSES = {
     "adagrad": "Adagrad",
     "adadelta": "Adadelta",
     "lion": "Lion",
+    "lamb": "Lamb",
 }
 ARGUMENTS = {
     "beta1": "beta_1",

@@ -11,6 +11,7 @@ import numpy as np
 from parity.bounds import ARITHMETICS, Array
 from parity.dials import Dials
 from parity.known import CLAIMS, dials, in_force
+from parity.optimizers import WHOLE
 from parity.parts import Clip, Optimizer
 from parity.updates import Training
 from parity.watching.causes import Run, causes
@@ -85,6 +86,9 @@ def _judged_part(
         return Judged(unjudged=(str(told[0]["why"]),))
     names = [parameter.name for parameter in part.parameters]
     of = _training(header, steps, part, told)
+    if of.optimizer in WHOLE and of.squares is not None:
+        parts = ", ".join(p.name for p in part.parameters if p.places is not None)
+        return Judged(unjudged=(f"{parts}: of {of.optimizer} the oracle needs all elements",))
     run = Run(
         of=of,
         before={name: np.stack([befores[n][name] for n in part.steps]) for name in names},

@@ -200,6 +200,7 @@ HEALTHY = {
     ),
     "healthy without params": Loop(shown=False),
     "healthy with every rule": Loop(rule_by_rule, "eager"),
+    "healthy with trust ratios": Loop(lambda: optax.lamb(1e-3, weight_decay=0.1, mask=kernels)),
 }
 MISTAKES = {
     "decay on biases": Loop(lambda: optax.adamw(1e-3), "eager"),

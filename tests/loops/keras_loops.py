@@ -195,6 +195,7 @@ IN_KERAS_3 = {
     # SGD(lr=0.1) is refused there, but not this.
     "an argument of the line before": Loop(optimizer=lambda: SGD(0.1, decay=1e-4)),
     "lr set on the optimizer": Loop(optimizer=later),
+    "healthy with trust ratios": Loop(optimizer=lambda: keras.optimizers.Lamb()),
 }
 IN_TF_KERAS = {
     "lr by the wrong name": Loop(optimizer=lambda: SGD(lr=0.5)),

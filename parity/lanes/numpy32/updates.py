@@ -130,8 +130,45 @@ def lion(w: Array, g: Array, state: State, h: Values, lr: float, t: int) -> Arra
     return moved(decayed(w, h, lr), np.sign(direction), lr)
 
 
+def lamb(w: Array, g: Array, state: State, h: Values, lr: float, t: int) -> Array:
+    """Take Adam's step, decay in it, at a length that is a share of the tensor's own."""
+    step = with_decay(w, adam_direction(g, state, h, t), h)
+    return moved(w, trust_ratio(w, step) * step, lr)
+
+
+def adam_direction(g: Array, state: State, h: Values, t: int) -> Array:
+    """Renew the moments; return the mean gradient over the root of the mean square."""
+    renew_moments(g, state, h)
+    mean, square = corrected(state["m"], h["beta1"], t), corrected(state["v"], h["beta2"], t)
+    return np.asarray(mean / (root(square) + h["eps"]))
+
+
+def trust_ratio(w: Array, step: Array) -> Any:
+    """Return the length of w in units of the step's; 1 where one of them has none."""
+    of_weights, of_step = length(w), length(step)
+    return of_weights / of_step if of_weights and of_step else w.dtype.type(1)
+
+
+def length(values: Array) -> Any:
+    """Return the Euclidean norm of all elements."""
+    return np.sqrt(np.sum(values * values))
+
+
 Update = Callable[[Array, Array, State, Values, float, int], Array]
-OPTIMIZERS = (sgd, adam, adamw, amsgrad, adamax, nadam, radam, rmsprop, adagrad, adadelta, lion)
+OPTIMIZERS = (
+    sgd,
+    adam,
+    adamw,
+    amsgrad,
+    adamax,
+    nadam,
+    radam,
+    rmsprop,
+    adagrad,
+    adadelta,
+    lion,
+    lamb,
+)
 UPDATES: dict[str, Update] = {update.__name__: update for update in OPTIMIZERS}
 # The slots before the first step; rmsprop's last two only where they are used.
 SLOTS: dict[str, tuple[str, ...]] = {

@@ -18,6 +18,7 @@ RULES: Mapping[str, str] = {
     "Adagrad": "adagrad",
     "Adadelta": "adadelta",
     "Lion": "lion",
+    "Lamb": "lamb",
 }
 SPELLINGS: Mapping[str, str] = {
     "beta_1": "beta1",

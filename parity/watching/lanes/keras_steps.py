@@ -16,7 +16,7 @@ from parity.watching.recording import Header, Parameter, Recording, Step, places
 Array = NDArray[Any]
 
 # Rules that count their steps: Keras counts the optimizer's, the oracle each tensor's.
-_COUNTING = ("adam", "adamw", "amsgrad", "adamax", "nadam")
+_COUNTING = ("adam", "adamw", "amsgrad", "adamax", "nadam", "lamb")
 _CHUNK = 1 << 16  # elements, that fit in a cache
 
 

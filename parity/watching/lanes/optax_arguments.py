@@ -41,6 +41,8 @@ _FIXED: Mapping[str, Any] = {
 }
 # Such numbers, which inject_hyperparams makes arrays of: what they are is known to the step only.
 _FIXED_NUMBERS: Mapping[str, float] = {"eps_root": 0.0, "initial_scale": 0.0, "threshold": 5.0}
+# The trust ratio that the oracle's Lamb has.
+_PLAIN_RATIO: Mapping[str, float] = {"min_norm": 0.0, "trust_coefficient": 1.0, "eps": 0.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +176,10 @@ def _behind(call: Call, chain: Sequence[Link], core: Link | None) -> None:
             call.rates.append(_factor(link))
         elif link.kind == "trace" and core is not None and "rms" in rule and call.rates:
             _rms_momentum(call, link)
+        elif link.kind == "scale_by_trust_ratio" and rule == "adam" and not call.rates:
+            _trusts(call, link)
+        elif link.kind == DECAY and call.arguments.get("rule") == "lamb":
+            call.refuse(f"{link.kind} stands behind the trust ratio")
         elif link.kind == DECAY and "weight_decay" not in call.arguments:
             _decays(call, link, "decoupled")
             if call.rates and last:
@@ -186,6 +192,15 @@ def _behind(call: Call, chain: Sequence[Link], core: Link | None) -> None:
             call.refuse(f"{link.kind} stands behind {rule}")
         else:
             call.refuse(f"the oracle does not follow {link.kind} where it stands in the chain")
+
+
+def _trusts(call: Call, link: Link) -> None:
+    """Read a trust ratio behind Adam, which makes a Lamb of it."""
+    call.arguments["rule"] = "lamb"
+    for name, value in _PLAIN_RATIO.items():
+        seen = link.given[name]
+        if isinstance(seen, jax.Array) or seen != value:
+            call.refuse(f"the oracle does not follow {link.kind} with {name}={seen}")
 
 
 def _decays(call: Call, link: Link, how: str) -> None:
