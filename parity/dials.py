@@ -29,8 +29,9 @@ DIALS: Mapping[str, tuple[Any, ...]] = {
     # How often an update is applied, and the tensors (kernels, biases) to which it is not.
     "updates": (1, 2),
     "frozen": ((), ("kernel",), ("bias",)),
-    # 1 - beta and the like, and the bias corrections: computed in double, then rounded; from start
-    # to end in the lane's precision; or in float32 whatever the lane's precision.
+    # 1 - beta and the like, and the bias corrections (in Ftrl beta / lr + lambda2): computed in
+    # double, then rounded; from start to end in the lane's precision; or in float32 whatever the
+    # lane's precision.
     "constants": ("double", "working", "float32"),
     "correction": ("double", "working", "float32"),
     # The numbers that are rounded to float32 before anything is computed with them, in float64
@@ -46,6 +47,8 @@ DIALS: Mapping[str, tuple[Any, ...]] = {
     "mu_product": ("double", "float32", "per tensor"),
     "first_square": (0.0, 1.0),
     "zero_sum": ("step", "no step"),
+    # How often Ftrl's lambda2 counts.
+    "lambda2": ("once", "twice"),
     "clip_eps": (0.0, 1e-6),
     # A hyperparameter that the lane fixes.
     "momentum_decay": (None,),

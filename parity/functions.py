@@ -113,6 +113,26 @@ def power(base: Value, exponent: int) -> Value:
     return rounded(value, inherited, base.arithmetic, roundings)
 
 
+def raised(x: Value, exponent: Value) -> Value:
+    """Return x >= 0 to the power of a number that is 0 or more."""
+    if not isinstance(x, Bounded):
+        return x**exponent
+    _, number = pair(x, exponent)
+    p, off = float(number.value), float(number.error)
+    value = np.maximum(x.value, 0.0) ** p
+    low, high = np.maximum(x.value - x.error, 0.0), x.value + x.error
+    # By the mean value theorem, at the end where the power is steeper. Up to 1 it nowhere rises by
+    # more than that of the error.
+    steep = p * x.error * (low if p < 1 else high) ** (p - 1)
+    inherited = np.where(x.error > 0, np.fmin(steep, x.error**p) if p <= 1 else steep, 0.0)
+    size = value + inherited
+    # x**(p + off) is x**p times e**(off log x).
+    farthest = np.maximum(np.abs(np.log(low)), np.abs(np.log(high)))
+    share = np.expm1(off * farthest) if off else 0.0
+    inherited = inherited + np.where(high > 0, size * share, 0.0)
+    return _elementary(value, inherited, x.arithmetic)
+
+
 def absolute(x: Value) -> Value:
     """Return |x|."""
     if not isinstance(x, Bounded):

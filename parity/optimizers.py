@@ -16,6 +16,7 @@ from parity.constants import Run
 from parity.dials import held
 from parity.layerwise import lamb
 from parity.precision import representable
+from parity.proximal import ftrl
 from parity.roots import divided, divisor, with_eps
 
 Rule = Callable[[Run, Value, Value, int], Value]
@@ -274,6 +275,7 @@ RULES: Mapping[str, Rule] = {
     "adadelta": adadelta,
     "lion": lion,
     "lamb": lamb,
+    "ftrl": ftrl,
 }
 # Those that need the norms of whole tensors; the others work element by element.
 WHOLE = ("lamb",)

@@ -58,6 +58,15 @@ OPTIMIZERS: Mapping[str, Mapping[str, float | bool]] = {
     "adadelta": {"rho": 0.9, "eps": 1e-6, "weight_decay": 0.0},
     "lion": {"beta1": 0.9, "beta2": 0.99, "weight_decay": 0.0},
     "lamb": {"beta1": 0.9, "beta2": 0.999, "eps": 1e-6, "weight_decay": 0.0},
+    "ftrl": {
+        "power": 0.5,
+        "beta": 1.0,
+        "initial_accumulator": 0.0,
+        "lambda1": 0.0,
+        "lambda2": 0.0,
+        "shrinkage": 0.0,
+        "weight_decay": 0.0,
+    },
 }
 
 

@@ -190,6 +190,8 @@ def calls(draw: Callable[[st.SearchStrategy[Any]], Any], optimizer: str) -> tupl
         del arguments["momentum_decay"]
     if optimizer == "adagrad" and arguments["initial_accumulator"] and draw(st.booleans()):
         arguments["eps"] = 0.0
+    if optimizer == "ftrl" and not arguments["initial_accumulator"]:
+        arguments["beta"] = arguments["beta"] or 1.0  # or a weight without gradient is 0 / 0
     if optimizer == "sgd":
         if not arguments["momentum"]:
             arguments["dampening"] = 0.0
@@ -222,6 +224,11 @@ CHOICES: dict[str, tuple[float | bool, ...]] = {
     "momentum_decay": (0.004, 0.1),
     "initial_accumulator": (0.0, 0.1, 0.5),
     "weight_decay": (0.0, 0.1, 0.0, 0.5),
+    "power": (0.5, 0.5, 0.75, 0.6),
+    "beta": (1.0, 0.0, 0.3),
+    "lambda1": (0.0, 0.1, 0.01, 0.7),
+    "lambda2": (0.0, 0.1, 0.5),
+    "shrinkage": (0.0, 0.1, 0.02),
 }
 
 

@@ -61,9 +61,12 @@ LINEAR = ("linear",)
 SOFTMAX = ("softmax",)
 
 EVERY = tuple(OPTIMIZERS)
+RATED = tuple(name for name in OPTIMIZERS if name != "ftrl")  # whose rate is in the last step only
 BETAS = ("adam", "adamw", "amsgrad", "adamax", "nadam", "radam", "lamb")
 ADAMS = ("adam", "adamw", "amsgrad", "nadam")
-COUPLED = ("sgd", "adam", "amsgrad", "adamax", "nadam", "radam", "rmsprop", "adagrad", "adadelta")
+COUPLED = (
+    "sgd", "adam", "amsgrad", "adamax", "nadam", "radam", "rmsprop", "adagrad", "adadelta", "ftrl",
+)  # fmt: skip
 DECOUPLED = ("adamw", "lion")
 ROOTED = (*ADAMS, "adagrad", "lamb")
 SGD = ("sgd",)
@@ -77,6 +80,7 @@ AMSGRAD = ("amsgrad",)
 NADAM = ("nadam",)
 RADAM = ("radam",)
 LAMB = ("lamb",)
+FTRL = ("ftrl",)
 
 # fmt: off
 ARGUMENTS = (
@@ -129,9 +133,9 @@ RATES = (
           given(runs.rates(lambda r: (*r[1:], r[-1])))),
     Fault("the schedule ignored", UPDATE, ("sgd", "nadam", "adadelta"), ALL,
           given(runs.rates(lambda r: (r[0],) * len(r)))),
-    Fault("the rate ignored", UPDATE, EVERY, LINEAR,
+    Fault("the rate ignored", UPDATE, RATED, LINEAR,
           given(runs.rates(lambda r: (0.001,) * len(r)))),
-    Fault("half the rate", UPDATE, EVERY, SOFTMAX,
+    Fault("half the rate", UPDATE, RATED, SOFTMAX,
           given(runs.rates(lambda r: tuple(np.divide(r, 2))))),
     Fault("the rate over the batch size", UPDATE, SGD, ALL,
           given(lambda case: replace(case, rates=tuple(
@@ -140,7 +144,7 @@ RATES = (
           only("float64", given(runs.rates(lambda r: tuple(np.float32(r).tolist()))))),
     Fault("twice the rate for biases", UPDATE, ("sgd", "adam"), ALL,
           ruled(rules.tensor_rate(lambda w: 2.0 if w.ndim == 1 else 1.0))),
-    Fault("uphill", UPDATE, EVERY, MLP, ruled(rules.tensor_rate(lambda w: -1.0))),
+    Fault("uphill", UPDATE, RATED, MLP, ruled(rules.tensor_rate(lambda w: -1.0))),
 )
 
 
@@ -271,6 +275,61 @@ ADAPTIVE = (
           ruled(rules.lamb(decay_outside=True))),
     Fault("lamb's decay in the gradient", STATE, LAMB, ALL,
           ruled(rules.gradient(lambda w, g, h, lr: g + h["weight_decay"] * w, weight_decay=0.0))),
+    Fault("the rate ignored by ftrl", STATE, FTRL, ALL,
+          given(runs.rates(lambda r: (0.001,) * len(r))), "z"),
+    Fault("half the rate in ftrl", STATE, FTRL, ALL,
+          given(runs.rates(lambda r: tuple(np.divide(r, 2)))), "z"),
+    Fault("uphill in ftrl", STATE, FTRL, ALL,
+          ruled(rules.gradient(lambda w, g, h, lr: -g)), "z"),
+    Fault("biases never updated by ftrl", UPDATE, FTRL, ALL,
+          ruled(rules.tensor_left_alone(lambda w: w.ndim == 1))),
+    Fault("power ignored", STATE, FTRL, ALL, given(runs.without("power")), "z"),
+    Fault("beta ignored", UPDATE, FTRL, ALL, given(runs.without("beta"))),
+    Fault("beta left out", UPDATE, FTRL, ALL,
+          given(runs.arguments(lambda h: {"beta": 0.0}))),
+    Fault("initial_accumulator ignored by ftrl", STATE, FTRL, ALL,
+          given(runs.without("initial_accumulator"))),
+    Fault("lambda1 ignored", UPDATE, FTRL, ALL, given(runs.without("lambda1"))),
+    Fault("lambda2 ignored", UPDATE, FTRL, ALL, given(runs.without("lambda2"))),
+    Fault("shrinkage ignored", STATE, FTRL, ALL, given(runs.without("shrinkage")), "z"),
+    Fault("lambda1 and lambda2 swapped", UPDATE, FTRL, ALL,
+          given(runs.arguments(lambda h: {"lambda1": h["lambda2"], "lambda2": h["lambda1"]}))),
+    Fault("lambda2 twice", UPDATE, FTRL, ALL,
+          given(runs.arguments(lambda h: {"lambda2": 2 * h["lambda2"]}))),
+    Fault("shrinkage once", STATE, FTRL, ALL,
+          ruled(rules.ftrl(pull=lambda w, g, h: g + h["shrinkage"] * w)), "z"),
+    Fault("shrinkage in the squares", STATE, FTRL, ALL,
+          ruled(rules.ftrl(square=lambda w, g, h: (g + 2 * h["shrinkage"] * w) ** 2)), "sum"),
+    Fault("shrinkage grows", STATE, FTRL, ALL,
+          ruled(rules.ftrl(pull=lambda w, g, h: g - 2 * h["shrinkage"] * w)), "z"),
+    Fault("gradients not squared in ftrl's sum", STATE, FTRL, ALL,
+          ruled(rules.ftrl(square=lambda w, g, h: np.abs(g))), "sum"),
+    Fault("ftrl's strength not over the rate", STATE, FTRL, ALL,
+          ruled(rules.ftrl(strength=lambda past, now, h, lr: (
+              updates.raised(now, h) - updates.raised(past, h)))), "z"),
+    Fault("ftrl's strength of the whole sum", STATE, FTRL, ALL,
+          ruled(rules.ftrl(strength=lambda past, now, h, lr: updates.raised(now, h) / lr)), "z"),
+    Fault("ftrl's strength of the gradient", STATE, FTRL, ALL,
+          ruled(rules.ftrl(strength=lambda past, now, h, lr: updates.raised(now - past, h) / lr)),
+          "z"),
+    Fault("ftrl's weights stay out of z", STATE, FTRL, ALL,
+          ruled(rules.ftrl(strength=lambda past, now, h, lr: 0 * now)), "z"),
+    Fault("lambda1 of the wrong sign", UPDATE, FTRL, ALL,
+          ruled(rules.ftrl_weights(top=lambda z, h: -np.sign(z) * h["lambda1"] - z))),
+    Fault("lambda1 is a threshold only", UPDATE, FTRL, ALL,
+          ruled(rules.ftrl_weights(top=lambda z, h: -z))),
+    Fault("no threshold at lambda1", UPDATE, FTRL, ALL,
+          ruled(rules.ftrl_weights(within=lambda z, h, lr: np.zeros(z.shape, bool)))),
+    Fault("threshold at lambda1 from above only", UPDATE, FTRL, ALL,
+          ruled(rules.ftrl_weights(within=lambda z, h, lr: (z >= 0) & (z <= h["lambda1"])))),
+    Fault("threshold at lambda1 times the rate", UPDATE, FTRL, ALL,
+          ruled(rules.ftrl_weights(within=lambda z, h, lr: np.abs(z) <= lr * h["lambda1"]))),
+    Fault("lambda2 over the rate", UPDATE, FTRL, ALL,
+          ruled(rules.ftrl_weights(low=lambda grown, h, lr: (
+              (h["beta"] + grown + h["lambda2"]) / lr)))),
+    Fault("beta not over the rate", UPDATE, FTRL, ALL,
+          ruled(rules.ftrl_weights(low=lambda grown, h, lr: (
+              h["beta"] + grown / lr + h["lambda2"])))),
     Fault("lion without the sign", UPDATE, LION, ALL,
           ruled(rules.lion(lambda last, m, g, h: updates.average(last, g, h["beta1"])))),
 )
@@ -355,7 +414,7 @@ ELEMENTS = (
           ruled(rules.left_alone(lambda size: slice(size - size % 8, None)))),
     Fault("the last element not updated", UPDATE, ("sgd", "adagrad"), ALL,
           ruled(rules.left_alone(lambda size: slice(size - 1, None)))),
-    Fault("biases never updated", UPDATE, EVERY, SOFTMAX,
+    Fault("biases never updated", UPDATE, RATED, SOFTMAX,
           ruled(rules.tensor_rate(lambda w: float(w.ndim != 1)))),
     Fault("kernels never updated", UPDATE, ("sgd", "adamw"), LINEAR,
           ruled(rules.tensor_rate(lambda w: float(w.ndim == 1)))),

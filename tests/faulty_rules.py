@@ -81,6 +81,19 @@ def left_alone(where: Callable[[int], slice]) -> Wrong:
     return wrong
 
 
+def tensor_left_alone(which: Callable[[Array], bool]) -> Wrong:
+    """Renew the state of some tensors, but not their weights."""
+
+    def wrong(rule: Rule) -> Rule:
+        def update(w: Array, g: Array, state: State, h: Values, lr: float, t: int) -> Array:
+            after = rule(w, g, state, h, lr, t)
+            return w if which(w) else after
+
+        return update
+
+    return wrong
+
+
 def repeated(rule: Rule) -> Rule:
     """Apply the update twice."""
 
@@ -347,3 +360,43 @@ def lamb(
         return updates.moved(w, ratio(w, g, step) * step, lr)
 
     return lambda rule: update
+
+
+def ftrl(
+    *,
+    square: Callable[[Array, Array, Values], Array] = lambda w, g, h: g * g,
+    pull: Callable[[Array, Array, Values], Array] = lambda w, g, h: g + 2 * h["shrinkage"] * w,
+    strength: Callable[[Array, Array, Values, float], Array] = lambda past, now, h, lr: (
+        (updates.raised(now, h) - updates.raised(past, h)) / lr
+    ),
+    favoured: Callable[[Array, Array, Values, float], Array] = lambda z, square, h, lr: (
+        updates.favoured(z, square, h, lr)
+    ),
+) -> Wrong:
+    """Ftrl with other sums, of (w, g, h) or (last sum, sum, h, lr), or other weights of them."""
+
+    def update(w: Array, g: Array, state: State, h: Values, lr: float, t: int) -> Array:
+        g = updates.with_decay(w, g, h)
+        past, state["sum"] = state["sum"], state["sum"] + square(w, g, h)
+        pulled = strength(past, state["sum"], h, lr) * w
+        state["z"] = state["z"] + pull(w, g, h) - pulled
+        return favoured(state["z"], state["sum"], h, lr)
+
+    return lambda rule: update
+
+
+def ftrl_weights(
+    *,
+    within: Callable[[Array, Values, float], Array] = lambda z, h, lr: np.abs(z) <= h["lambda1"],
+    top: Callable[[Array, Values], Array] = lambda z, h: np.sign(z) * h["lambda1"] - z,
+    low: Callable[[Array, Values, float], Array] = lambda grown, h, lr: (
+        (h["beta"] + grown) / lr + h["lambda2"]
+    ),
+) -> Wrong:
+    """Ftrl whose sums have other weights."""
+
+    def favoured(z: Array, square: Array, h: Values, lr: float) -> Array:
+        found = top(z, h) / low(updates.raised(square, h), h, lr)
+        return np.where(within(z, h, lr), 0, found).astype(z.dtype)
+
+    return ftrl(favoured=favoured)

@@ -43,6 +43,14 @@ ELEMENTARY: dict[str, tuple[Callable[[Any], Any], Callable[[Array], Array], Call
         lambda x: np.abs(x) % 1,
         lambda x: x**3,
     ),
+    **{
+        f"to the {power}": (
+            lambda x, power=power: functions.raised(x, power),
+            np.abs,
+            lambda x, power=power: x ** mpf(power),
+        )
+        for power in (0.5, 0.6, 1.0, 1.5)
+    },
 }
 
 

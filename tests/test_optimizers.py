@@ -205,6 +205,18 @@ def lion(s: Settings, state: State, w: Any, g: Any, t: int) -> Any:
     return w - s.lr * direction
 
 
+def ftrl(s: Settings, state: State, w: Any, g: Any, t: int) -> Any:
+    """McMahan et al. 2013, algorithm 1: the weights that its line 5 has after this gradient."""
+    last = state.get("sum", s.initial_accumulator)
+    state["sum"] = n = last + g**2
+    sigma = (n**s.power - last**s.power) / s.lr
+    state["z"] = z = state.get("z", mpf(0)) + g + 2 * s.shrinkage * w - sigma * w
+    if abs(z) <= s.lambda1:
+        return mpf(0)
+    ridge = 2 * s.lambda2 if s.dial("lambda2") == "twice" else s.lambda2
+    return -(z - mp.sign(z) * s.lambda1) / ((s.beta + n**s.power) / s.lr + ridge)
+
+
 def lamb(
     s: Settings, states: list[State], w: list[Any], g: list[Any], pulls: list[Any], t: int
 ) -> list[Any]:
@@ -237,6 +249,7 @@ FORMULAS: Mapping[str, Formula] = {
     "adagrad": adagrad,
     "adadelta": adadelta,
     "lion": lion,
+    "ftrl": ftrl,
 }
 # Those that need whole tensors: of all states, weights and gradients, and what decay adds to steps.
 WHOLE = {"lamb": lamb}
@@ -267,6 +280,11 @@ ARGUMENTS: Mapping[str, tuple[dict[str, Any], ...]] = {
     "adadelta": ({}, {"rho": 0.8, "eps": 1e-3}),
     "lion": ({}, {"beta1": 0.8, "beta2": 0.95}),
     "lamb": ({}, {**MOMENTS, "weight_decay": 0.3}, MOMENTS),
+    "ftrl": (
+        {},
+        {"initial_accumulator": 0.1, "lambda1": 0.5, "lambda2": 0.3, "beta": 0.0, "power": 0.6},
+        {"initial_accumulator": 0.1, "lambda1": 0.5, "lambda2": 0.3, "shrinkage": 0.2},
+    ),
 }
 # No lane is known to round momentum_decay by itself.
 ROUNDED = {
@@ -292,6 +310,7 @@ TURNED: tuple[tuple[str, str, Any, Callable[[Mapping[str, Any]], Any]], ...] = (
     ("rmsprop", "first_square", 1.0, bool),
     ("lamb", "trust_ratio", "all tensors", bool),
     ("lamb", "trust_ratio", "none", bool),
+    ("ftrl", "lambda2", "twice", lambda a: a.get("lambda2")),
     ("lamb", "decay_at", "before the step", lambda a: a.get("weight_decay")),
     *((name, "rounded", ROUNDED[name], bool) for name in OPTIMIZERS),
     *((name, "rounded", ("beta1**t", "beta2**t"), bool) for name in (*ADAMS, "adamax")),
@@ -499,7 +518,8 @@ def test_a_variance_that_may_be_negative_is_not_judged() -> None:
 
 
 def test_a_weight_without_gradient_is_not_moved_and_rounds_nothing() -> None:
-    for name in set(OPTIMIZERS) - {"adamw"}:
+    # Ftrl's weights are those of its sums, so zero where these are.
+    for name in set(OPTIMIZERS) - {"adamw", "ftrl"}:
         (moved, _), *_ = rule((name, {}, {}), LIKE)
         assert (moved.value[-1], moved.error[-1]) == (data()[0][0, -1], 0)
 
@@ -536,6 +556,27 @@ def test_weights_whose_squares_may_vanish_have_their_norm_or_none() -> None:
     after = _lamb_step(np.array([1e-25]), np.array([1e-2]))
     assert abs(after.value[0]) < 1e-20  # with the norm, which is that of the weight
     assert 0.99 < after.error[0] < 1.01  # without it the ratio is one
+
+
+def _ftrl_step(g: Array, dials: Mapping[str, Any], **given: float) -> Bounded:
+    """Return float32 weights of zero after one step of Ftrl at a rate of one."""
+    like = bounds.exact(np.zeros(g.shape), ARITHMETICS["float32"])
+    arguments = {**OPTIMIZERS["ftrl"], **given}
+    run = Run(arguments, dials, like, np.ones(g.shape), np.zeros(g.shape, int), lr=1.0)
+    after: Bounded = RULES["ftrl"](run, like, bounds.exactly(representable(g, "float32"), like), 1)
+    return after
+
+
+def test_ftrl_holds_weights_at_exactly_zero_within_lambda1() -> None:
+    after = _ftrl_step(np.array([0.0, 0.5, -0.5, 1.5]), {}, lambda1=0.75)
+    assert after.value[:3].tolist() == after.error[:3].tolist() == [0, 0, 0]
+    assert after.value[3] == -0.3  # - (1.5 - 0.75) / (1 + 1.5)
+
+
+def test_at_lambda1_itself_a_weight_is_zero_or_as_small_as_the_rounding() -> None:
+    beyond = float(representable(0.1, "float32"))
+    after = _ftrl_step(np.array([beyond]), {}, lambda1=0.1)
+    assert abs(after.value[0]) <= after.error[0] <= 1e-7
 
 
 def _adagrad_step(g: float, dials: Mapping[str, Any], **given: float) -> Bounded:

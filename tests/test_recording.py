@@ -68,6 +68,15 @@ def test_a_trust_ratio_is_judged_where_all_elements_are_recorded(size: int, judg
     assert ("of lamb the oracle needs all elements" in str(report)) is not bool(judged)
 
 
+@pytest.mark.parametrize(("lambda1", "said"), [(2.0, []), (0.0, ["never moved", "update"])])
+def test_weights_that_lambda1_holds_at_zero_are_not_missed(lambda1: float, said: list[str]) -> None:
+    w, b = np.zeros(3), np.ones(1)
+    with parity.watch({"w": w, "b": b}, parity.promise("ftrl", lr=1.0, lambda1=lambda1)) as trace:
+        b[:] = 0.0  # its z is 4 - (sqrt(16) - 0) / 1, of a weight of one
+        trace.step({"w": np.ones(3), "b": np.full(1, 4.0)})
+    assert [finding.kind for finding in trace.judge().findings] == said
+
+
 def test_another_rate_than_promised_is_named() -> None:
     (finding,) = train(5, rate=0.125).judge().findings
     assert finding.kind == "update"

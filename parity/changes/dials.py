@@ -69,6 +69,7 @@ SAYS: Mapping[str, Mapping[Any, str]] = {
         "all weights": "the mean is divided by the class weights' sum",
     },
     "zero_sum": {"no step": "where the sum is zero no step is taken"},
+    "lambda2": {"once": "lambda2 counts once", "twice": "lambda2 counts twice"},
     "clip_eps": {1e-6: "norms are clipped a little more, as if 1e-6 larger"},
     "eps_for_zero": {1e-7: "for an eps of 0 it takes 1e-7"},
     "first_square": {1.0: "the mean square starts at one"},

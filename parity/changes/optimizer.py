@@ -25,6 +25,11 @@ IGNORED: Mapping[str, tuple[float | bool, ...]] = {
     "centered": (False,),
     "momentum_decay": (0.004, 1.0),
     "initial_accumulator": (0.0, 0.1),
+    "power": (0.5,),
+    "beta": (0.0, 1.0),
+    "lambda1": (0.0,),
+    "lambda2": (0.0,),
+    "shrinkage": (0.0,),
 }
 RATES = (0.01, 0.001, 0.1, 1.0, 1e-4, 2e-3)
 NUMBERS = tuple(name for name, values in IGNORED.items() if not isinstance(values[0], bool))
@@ -75,6 +80,9 @@ TRANSFORMED: Mapping[str, Callable[[float], float]] = {
     "sqrt({})": lambda value: math.sqrt(value) if value > 0 else value,
 }
 
+# What a dial says already.
+DIALED = {("lambda2", "2 * {}"), ("lambda2", "{} / 2")}
+
 
 def _changed(name: str, change: Callable[[float], float]) -> Callable[[Mapping[str, Any]], Any]:
     return lambda given: change(given[name])
@@ -84,6 +92,8 @@ def _transformed() -> list[Change]:
     found = []
     for name in NUMBERS:
         for form, change in TRANSFORMED.items():
+            if (name, form) in DIALED:
+                continue
             turn = _argument(name, _changed(name, change))
             taken = form.format(name)
             found.append(Change("optimizer", name, taken, f"{name} was taken for {taken}", turn))

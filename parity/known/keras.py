@@ -29,6 +29,7 @@ _KERAS = stated(
                 "rmsprop",
                 "adagrad",
                 "adadelta",
+                "ftrl",
             ),
             "argument": ("weight_decay",),
         },
@@ -55,6 +56,13 @@ _KERAS = stated(
         by(*ADAMS, "nadam", "lamb"),
         "beta**t is computed in the variable's dtype",
         "keras/src/optimizers/adam.py, nadam.py, lamb.py",
+    ),
+    (
+        "lambda2",
+        "twice",
+        by("ftrl", argument=("lambda2",)),
+        "l2_regularization_strength is half of the paper's lambda2",
+        "keras/src/optimizers/ftrl.py, update_step",
     ),
     (
         "decay_at",
@@ -141,9 +149,9 @@ _KERAS_TENSORFLOW = stated(
     (
         "rounded",
         ("initial_accumulator",),
-        by("adagrad", argument=("initial_accumulator",), dtype=DOUBLE),
+        by("adagrad", "ftrl", argument=("initial_accumulator",), dtype=DOUBLE),
         f"the initial accumulator: {THROUGH_FLOAT32}",
-        "keras/src/optimizers/adagrad.py, build",
+        "keras/src/optimizers/adagrad.py, ftrl.py, build",
     ),
     (
         "rounded",

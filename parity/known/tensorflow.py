@@ -58,10 +58,27 @@ _TENSORFLOW_1 = stated(
     ),
     (
         "rounded",
-        ("lr", "beta1", "beta2", "eps", "rho", "momentum", "beta1**t", "beta2**t"),
+        (
+            *("lr", "beta1", "beta2", "eps", "rho", "momentum", "beta1**t", "beta2**t"),
+            *("power", "beta", "lambda1", "lambda2", "shrinkage"),
+        ),
         {"dtype": DOUBLE},
         f"hyperparameters: {THROUGH_FLOAT32}",
         "tensorflow/python/training/optimizer.py",
+    ),
+    (
+        "lambda2",
+        "twice",
+        by("ftrl", argument=("lambda2",)),
+        "l2_regularization_strength is half of the paper's lambda2",
+        "tf.raw_ops.ResourceApplyFtrl documentation",
+    ),
+    (
+        "correction",
+        "float32",
+        by("ftrl"),
+        "what beta and lambda2 add to the divisor is a float32 tensor",
+        "tensorflow/python/training/ftrl.py, _prepare",
     ),
     (
         "eps",

@@ -31,6 +31,13 @@ _TF_KERAS_SHARED = stated(
         "tf_keras/src/optimizers/sgd.py; legacy: gradient_descent.py",
     ),
     (
+        "lambda2",
+        "twice",
+        by("ftrl", argument=("lambda2",)),
+        "l2_regularization_strength is half of the paper's lambda2",
+        "tf_keras/src/optimizers/ftrl.py, update_step; legacy: ftrl.py, _resource_apply_dense",
+    ),
+    (
         "rounded",
         ("delta",),
         {"loss": ("huber",), "dtype": DOUBLE},
@@ -56,6 +63,7 @@ _TF_KERAS = stated(
                 "rmsprop",
                 "adagrad",
                 "adadelta",
+                "ftrl",
             ),
             "argument": ("weight_decay",),
         },
@@ -134,6 +142,13 @@ _TF_KERAS = stated(
     ),
     (
         "rounded",
+        ("initial_accumulator",),
+        by("ftrl", argument=("initial_accumulator",), dtype=DOUBLE),
+        f"the initial accumulator: {THROUGH_FLOAT32}",
+        "tf_keras/src/optimizers/ftrl.py, build",
+    ),
+    (
+        "rounded",
         ("beta1", "beta2"),
         by("lion", dtype=DOUBLE),
         f"the betas: {THROUGH_FLOAT32}",
@@ -179,6 +194,7 @@ _TF_KERAS_LEGACY = stated(
             *("lr", "rho", "momentum", "clip"),
             *("beta1", "beta2", "beta1**t", "beta2**t"),
             *("0.96", "mu_product/beta1", "mu_product/0.96"),
+            *("power", "beta", "lambda1", "lambda2", "shrinkage"),
         ),
         {"dtype": DOUBLE},
         f"hyperparameters: {THROUGH_FLOAT32}",

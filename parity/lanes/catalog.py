@@ -10,6 +10,7 @@ from parity.parts import DTYPES, LOSSES, OPTIMIZERS
 # On a machine with an accelerator the frameworks would take it for these lanes too.
 _ON_CPU = {"CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu"}
 
+_FTRL = ("power", "beta", "initial_accumulator", "lambda1", "lambda2", "shrinkage")
 _KERAS_ADAM = ("beta1", "beta2", "eps", "weight_decay")
 _KERAS_OPTIMIZERS = {
     "sgd": ("momentum", "nesterov", "weight_decay"),
@@ -23,6 +24,7 @@ _KERAS_OPTIMIZERS = {
     "adadelta": ("rho", "eps", "weight_decay"),
     "lion": ("beta1", "beta2", "weight_decay"),
     "lamb": _KERAS_ADAM,
+    "ftrl": (*_FTRL, "weight_decay"),
 }
 # A float64 model is one on TensorFlow only: on PyTorch Keras multiplies matrices in float32, and on
 # both others it takes means in float32 (keras/src/backend/common/dtypes.py, BIT64_TO_BIT32_DTYPE).
@@ -104,7 +106,9 @@ _NUMPY32 = Lane(
 )
 
 _TORCH_OPTIMIZERS = {
-    name: tuple(arguments) for name, arguments in OPTIMIZERS.items() if name not in ("lion", "lamb")
+    name: tuple(arguments)
+    for name, arguments in OPTIMIZERS.items()
+    if name not in ("lion", "lamb", "ftrl")
 }
 _TORCH_FUSED = ("sgd", "adam", "adamw", "amsgrad", "adagrad")  # those with a kernel for the CPU
 _TORCH = tuple(
@@ -138,6 +142,7 @@ _TENSORFLOW_1 = {
     "rmsprop": ("rho", "eps", "centered", "momentum"),
     "adagrad": ("initial_accumulator",),
     "adadelta": ("rho", "eps"),
+    "ftrl": _FTRL,
 }
 _TENSORFLOW_OPTIONS = ("sample_weights", "class_weights", "l2", "schedule")
 _TENSORFLOW_ENVIRONMENT = {
@@ -171,6 +176,7 @@ _TF_KERAS_LEGACY = {
     "rmsprop": ("rho", "eps", "centered", "momentum"),
     "adagrad": ("eps", "initial_accumulator"),
     "adadelta": ("rho", "eps"),
+    "ftrl": _FTRL,
 }
 _TF_KERAS_CURRENT = {
     **{name: (*arguments, "weight_decay") for name, arguments in _TF_KERAS_LEGACY.items()},

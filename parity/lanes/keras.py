@@ -48,13 +48,19 @@ OPTIMIZERS: Mapping[str, Callable[..., Any]] = {
     "adadelta": keras.optimizers.Adadelta,
     "lion": keras.optimizers.Lion,
     "lamb": keras.optimizers.Lamb,
+    "ftrl": keras.optimizers.Ftrl,
 }
 ARGUMENTS = {
     "beta1": "beta_1",
     "beta2": "beta_2",
     "eps": "epsilon",
     "initial_accumulator": "initial_accumulator_value",
+    "power": "learning_rate_power",
+    "lambda1": "l1_regularization_strength",
+    "lambda2": "l2_regularization_strength",
+    "shrinkage": "l2_shrinkage_regularization_strength",
 }  # the others have the same name in Keras
+NEGATED = ("power",)  # what Keras takes with the other sign
 ABSENT = ("dampening", "momentum_decay")  # in Keras; cases that need them do not come here
 CLIPS = {"value": "clipvalue", "norm": "clipnorm", "global_norm": "global_clipnorm"}
 SLOTS: Mapping[str, Mapping[str, str]] = {
@@ -69,6 +75,7 @@ SLOTS: Mapping[str, Mapping[str, str]] = {
     "adadelta": {"v": "accumulated_grad", "delta": "accumulated_delta_var"},
     "lion": {"m": "momentum"},
     "lamb": {"m": "momentum", "v": "velocity"},
+    "ftrl": {"sum": "accumulator", "z": "linear"},
 }  # each slot with how the names of its variables end
 
 
@@ -255,7 +262,7 @@ def _compiled(
 def _call(case: Case) -> Call:
     optimizer, clip = case.optimizer, case.clip
     arguments = {
-        ARGUMENTS.get(name, name): value
+        ARGUMENTS.get(name, name): -value if name in NEGATED else value
         for name, value in optimizer.arguments.items()
         if name not in ABSENT
     }

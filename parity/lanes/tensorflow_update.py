@@ -43,7 +43,21 @@ VERSION_1: Mapping[str, tuple[Callable[..., Any], Mapping[str, str], Mapping[str
         {"rho": "rho", "eps": "epsilon"},
         {"v": "accum", "delta": "accum_update"},
     ),
+    "ftrl": (
+        tf.compat.v1.train.FtrlOptimizer,
+        {
+            "power": "learning_rate_power",
+            "beta": "beta",
+            "initial_accumulator": "initial_accumulator_value",
+            "lambda1": "l1_regularization_strength",
+            "lambda2": "l2_regularization_strength",
+            "shrinkage": "l2_shrinkage_regularization_strength",
+        },
+        {"sum": "accum", "z": "linear"},
+    ),
 }
+
+NEGATED = ("power",)  # what TensorFlow takes with the other sign
 
 
 class Updates(Protocol):
@@ -194,9 +208,14 @@ class _Version1:
         given = {name: value for name, value in arguments.items() if name in spelling}
         if case.optimizer.name == "sgd" and not given.get("momentum"):
             build, given, slots = tf.compat.v1.train.GradientDescentOptimizer, {}, {}
-        spelled = {spelling[name]: value for name, value in given.items()}
+        spelled = {
+            spelling[name]: -value if name in NEGATED else value for name, value in given.items()
+        }
+        # FtrlOptimizer calls nothing; a variable is what changes under it.
+        self.variable = tf.Variable(self.rate) if case.optimizer.name == "ftrl" else None
+        rate = (lambda: self.rate) if self.variable is None else self.variable
         try:
-            self.optimizer = build(learning_rate=lambda: self.rate, **spelled)
+            self.optimizer = build(learning_rate=rate, **spelled)
         except ValueError as error:
             raise Refused(str(error)) from error
         # RMSPropOptimizer has a slot for momentum even where there is none.
@@ -205,6 +224,8 @@ class _Version1:
 
     def set_rate(self, rate: float) -> None:
         self.rate = rate
+        if self.variable is not None:
+            self.variable.assign(rate)
 
     def apply(self, gradients: Tensors) -> None:
         self.optimizer.apply_gradients([(gradients[name], w) for name, w in self.weights.items()])

@@ -54,6 +54,7 @@ OPTIMIZERS: Mapping[str, Mapping[str, Callable[..., Any]]] = {
         "adagrad": CURRENT.Adagrad,
         "adadelta": CURRENT.Adadelta,
         "lion": CURRENT.Lion,
+        "ftrl": CURRENT.Ftrl,
     },
     "legacy": {
         "sgd": LEGACY.SGD,
@@ -64,6 +65,7 @@ OPTIMIZERS: Mapping[str, Mapping[str, Callable[..., Any]]] = {
         "rmsprop": LEGACY.RMSprop,
         "adagrad": LEGACY.Adagrad,
         "adadelta": LEGACY.Adadelta,
+        "ftrl": LEGACY.Ftrl,
     },
 }
 ARGUMENTS = {
@@ -72,7 +74,12 @@ ARGUMENTS = {
     "eps": "epsilon",
     "initial_accumulator": "initial_accumulator_value",
     "momentum_decay": "schedule_decay",
+    "power": "learning_rate_power",
+    "lambda1": "l1_regularization_strength",
+    "lambda2": "l2_regularization_strength",
+    "shrinkage": "l2_shrinkage_regularization_strength",
 }
+NEGATED = ("power",)  # what tf_keras takes with the other sign
 # What an optimizer has no argument for; a case may still say that it is zero.
 ABSENT = {"current": ("dampening", "momentum_decay"), "legacy": ("dampening", "weight_decay")}
 CLIPS = {"value": "clipvalue", "norm": "clipnorm", "global_norm": "global_clipnorm"}
@@ -89,6 +96,7 @@ SLOTS: Mapping[str, Mapping[str, Mapping[str, str]]] = {
         "adagrad": {"sum": "accumulator"},
         "adadelta": {"v": "accumulated_grad", "delta": "accumulated_delta_var"},
         "lion": {"m": "m"},
+        "ftrl": {"sum": "accumulator", "z": "linear"},
     },
     "legacy": {
         "sgd": {"momentum": "momentum"},
@@ -99,6 +107,7 @@ SLOTS: Mapping[str, Mapping[str, Mapping[str, str]]] = {
         "rmsprop": {"v": "rms", "mean": "mg", "momentum": "momentum"},
         "adagrad": {"sum": "accumulator"},
         "adadelta": {"v": "accum_grad", "delta": "accum_var"},
+        "ftrl": {"sum": "accumulator", "z": "linear"},
     },
 }
 
@@ -277,7 +286,7 @@ def _start(model: Any, case: Case) -> Variables:
 def _optimizer(case: Case, line: str) -> Any:
     optimizer, clip = case.optimizer, case.clip
     arguments = {
-        ARGUMENTS.get(name, name): value
+        ARGUMENTS.get(name, name): -value if name in NEGATED else value
         for name, value in optimizer.arguments.items()
         if name not in ABSENT[line]
     }

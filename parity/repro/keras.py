@@ -25,6 +25,7 @@ CLASSES = {
     "adadelta": "Adadelta",
     "lion": "Lion",
     "lamb": "Lamb",
+    "ftrl": "Ftrl",
 }
 ARGUMENTS = {
     "beta1": "beta_1",
@@ -32,7 +33,12 @@ ARGUMENTS = {
     "eps": "epsilon",
     "initial_accumulator": "initial_accumulator_value",
     "momentum_decay": "schedule_decay",
+    "power": "learning_rate_power",
+    "lambda1": "l1_regularization_strength",
+    "lambda2": "l2_regularization_strength",
+    "shrinkage": "l2_shrinkage_regularization_strength",
 }
+NEGATED = ("power",)  # what they take with the other sign
 # What an optimizer has no argument for; a case may still say that it is zero.
 ABSENT = ("dampening", "momentum_decay")
 CLIPS = {"value": "clipvalue", "norm": "clipnorm", "global_norm": "global_clipnorm"}
@@ -53,6 +59,7 @@ KERAS_SLOTS = {
     "mean": "average_gradient",
     "sum": "accumulator",
     "delta": "accumulated_delta_var",
+    "z": "linear",
 }
 TF_KERAS_SLOTS = {
     **{slot: slot for slot in ("m", "v", "u")},
@@ -60,6 +67,7 @@ TF_KERAS_SLOTS = {
     "mean": "average_gradient",
     "sum": "accumulator",
     "delta": "accumulated_delta_var",
+    "z": "linear",
 }
 LEGACY_SLOTS = {
     **{slot: slot for slot in ("m", "v", "momentum")},
@@ -68,6 +76,7 @@ LEGACY_SLOTS = {
     "mean": "mg",
     "sum": "accumulator",
     "delta": "accum_var",
+    "z": "linear",
 }
 # Where an optimizer calls one slot otherwise.
 OWN_SLOTS = {
@@ -141,7 +150,7 @@ def _optimizer(shown: Shown, lane: Lane) -> list[str]:
     absent = ("dampening", "weight_decay") if legacy else ABSENT
     arguments: dict[str, object] = {"learning_rate": shown.case.rates[0]}
     arguments |= {
-        ARGUMENTS.get(name, name): value
+        ARGUMENTS.get(name, name): -value if name in NEGATED else value
         for name, value in optimizer.arguments.items()
         if name not in absent
     }

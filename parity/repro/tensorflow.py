@@ -57,7 +57,20 @@ VERSION_1 = {
         {"rho": "rho", "eps": "epsilon"},
         {"v": "accum", "delta": "accum_update"},
     ),
+    "ftrl": (
+        "Ftrl",
+        {
+            "power": "learning_rate_power",
+            "beta": "beta",
+            "initial_accumulator": "initial_accumulator_value",
+            "lambda1": "l1_regularization_strength",
+            "lambda2": "l2_regularization_strength",
+            "shrinkage": "l2_shrinkage_regularization_strength",
+        },
+        {"sum": "accum", "z": "linear"},
+    ),
 }
+NEGATED = ("power",)  # what TensorFlow takes with the other sign
 COMPILED = {
     "graph": ["@tf.function(autograph=False)"],
     "v1": ["@tf.function(autograph=False)"],
@@ -90,20 +103,24 @@ def _version_1(shown: Shown) -> list[str]:
     case, names = shown.case, list(shown.weights)
     name, spelling, slots = VERSION_1[case.optimizer.name]
     arguments = {
-        spelling[argument]: value
+        spelling[argument]: -value if argument in NEGATED else value
         for argument, value in case.optimizer.arguments.items()
         if argument in spelling
     }
     if name == "Momentum" and not case.optimizer.arguments.get("momentum"):
         name, arguments = "GradientDescent", {}
     rate = "lambda: lr" if shown.scheduled else repr(case.rates[0])
+    assigned, made = [], _variables(shown)
+    if name == "Ftrl" and shown.scheduled:  # it calls nothing
+        rate, assigned = "rate", ["rate.assign(lr)"]
+        made.append(f"rate = tf.Variable({case.rates[0]!r})")
     body = [
-        *_variables(shown),
+        *made,
         f"optimizer = {call(f'tf.compat.v1.train.{name}Optimizer', rate, **arguments)}",
         steps(shown),
     ]
     pairs = ", ".join(f"({gradient(weight)}, {weight})" for weight in names)
-    body += indented([*_gradients(shown), f"optimizer.apply_gradients([{pairs}])"])
+    body += indented([*assigned, *_gradients(shown), f"optimizer.apply_gradients([{pairs}])"])
     value = shown.tensor
     if shown.stage is Stage.STATE:
         value = f'optimizer.get_slot({value}, "{slots[shown.slot]}")'

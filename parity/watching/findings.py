@@ -120,7 +120,9 @@ def _unmoved(header: Header, steps: Sequence[Step]) -> Iterator[Finding]:
         name = parameter.name
         if not any(name in step.gradients for step in steps):
             without.append(name)
-        elif all(same(a[name], s.after[name]) for a, s in zip(starts, steps, strict=True)):
+        elif not _held_at_zero(parameter, steps) and all(
+            same(a[name], s.after[name]) for a, s in zip(starts, steps, strict=True)
+        ):
             still.append(name)
     if without:
         yield Finding(Kind.NO_GRADIENT, f"{named(without)} never got a gradient")
@@ -128,6 +130,14 @@ def _unmoved(header: Header, steps: Sequence[Step]) -> Iterator[Finding]:
         zero = not any(step.gradients[name].any() for step in steps for name in still)
         why = "its gradient was always zero" if zero else "though there were gradients"
         yield Finding(Kind.NEVER_MOVED, f"{named(still)} never moved: {why}")
+
+
+def _held_at_zero(parameter: Parameter, steps: Sequence[Step]) -> bool:
+    """Return whether a tensor is zero, and in a group whose lambda1 may keep it there."""
+    group = parameter.group
+    return group is not None and all(
+        step.groups[group].get("lambda1") and not step.after[parameter.name].any() for step in steps
+    )
 
 
 def _bias_decay(header: Header, steps: Sequence[Step]) -> Iterator[Finding]:

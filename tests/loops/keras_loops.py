@@ -175,6 +175,9 @@ HEALTHY = {
     "healthy with a schedule": Loop(optimizer=halving),
     "healthy with momentum": Loop(optimizer=lambda: SGD(0.1, momentum=0.9, nesterov=True)),
     "healthy with decay on weights": Loop(optimizer=spared),
+    "healthy with weights held at zero": Loop(
+        optimizer=lambda: keras.optimizers.Ftrl(0.05, l1_regularization_strength=1e-2)
+    ),
 }
 # Nothing is kept between steps: there is no zero_grad to forget. A rate that is assigned is in
 # effect from the next update on: there is no wrong place for it.

@@ -154,6 +154,27 @@ def length(values: Array) -> Any:
     return np.sqrt(np.sum(values * values))
 
 
+def ftrl(w: Array, g: Array, state: State, h: Values, lr: float, t: int) -> Array:
+    """Follow the regularized leader: add to the sums, then choose the weights that they favour."""
+    g = with_decay(w, g, h)
+    past, state["sum"] = state["sum"], state["sum"] + g * g
+    strength = (raised(state["sum"], h) - raised(past, h)) / lr
+    state["z"] = state["z"] + g + 2 * h["shrinkage"] * w - strength * w
+    return favoured(state["z"], state["sum"], h, lr)
+
+
+def favoured(z: Array, square: Array, h: Values, lr: float) -> Array:
+    """Return the weights that FTRL-Proximal has for its sums: zero where z is small."""
+    curvature = (h["beta"] + raised(square, h)) / lr + h["lambda2"]
+    within = np.abs(z) <= h["lambda1"]
+    return np.where(within, 0, -(z - h["lambda1"] * np.sign(z)) / curvature).astype(z.dtype)
+
+
+def raised(square: Array, h: Values) -> Array:
+    """Return a sum of squares to Ftrl's power."""
+    return np.asarray(square ** h["power"])
+
+
 Update = Callable[[Array, Array, State, Values, float, int], Array]
 OPTIMIZERS = (
     sgd,
@@ -168,6 +189,7 @@ OPTIMIZERS = (
     adadelta,
     lion,
     lamb,
+    ftrl,
 )
 UPDATES: dict[str, Update] = {update.__name__: update for update in OPTIMIZERS}
 # The slots before the first step; rmsprop's last two only where they are used.
@@ -180,14 +202,19 @@ SLOTS: dict[str, tuple[str, ...]] = {
     "adagrad": ("sum",),
     "adadelta": ("v", "delta"),
     "lion": ("m",),
+    "ftrl": ("sum", "z"),
 }
 
 
 def starting_state(optimizer: str, w: Array, h: Values) -> State:
-    """Return the state before the first step: zeros, but for Adagrad's initial accumulator."""
+    """Return the state before the first step: zeros, but for the initial sum of squares."""
     used = {"mean": h.get("centered"), "momentum": h.get("momentum")}
-    start = h.get("initial_accumulator", 0.0)
-    return {slot: np.full_like(w, start) for slot in SLOTS[optimizer] if used.get(slot, True)}
+    start = {"sum": h.get("initial_accumulator", 0.0)}
+    return {
+        slot: np.full_like(w, start.get(slot, 0.0))
+        for slot in SLOTS[optimizer]
+        if used.get(slot, True)
+    }
 
 
 def with_decay(w: Array, g: Array, h: Values) -> Array:

@@ -19,13 +19,19 @@ RULES: Mapping[str, str] = {
     "Adadelta": "adadelta",
     "Lion": "lion",
     "Lamb": "lamb",
+    "Ftrl": "ftrl",
 }
 SPELLINGS: Mapping[str, str] = {
     "beta_1": "beta1",
     "beta_2": "beta2",
     "epsilon": "eps",
     "initial_accumulator_value": "initial_accumulator",
+    "learning_rate_power": "power",
+    "l1_regularization_strength": "lambda1",
+    "l2_regularization_strength": "lambda2",
+    "l2_shrinkage_regularization_strength": "shrinkage",
 }
+_NEGATED = ("learning_rate_power",)  # what the oracle takes with the other sign
 CLIPS: Mapping[str, str] = {
     "clipnorm": "norm",
     "global_clipnorm": "global_norm",
@@ -44,7 +50,7 @@ def told(optimizer: Any) -> dict[str, Any]:
         # Legacy optimizers keep some arguments under a name of their own.
         number = _number(getattr(optimizer, name, getattr(optimizer, f"_{name}", None)))
         if number is not None:
-            found[SPELLINGS.get(name, name)] = number
+            found[SPELLINGS.get(name, name)] = -number if name in _NEGATED else number
     if getattr(optimizer, "amsgrad", False):
         found["rule"] = "amsgrad"
     limits = {kind: _limit(optimizer, name) for name, kind in CLIPS.items()}
