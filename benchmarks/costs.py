@@ -1,9 +1,11 @@
 """What Parity costs: its clock, each lane's import, memory and pace, and how a run's time grows.
 
-`python benchmarks/costs.py` prints four tables; `--lanes torch,jax` takes some lanes. The clock is
-the one that times steps, beside a loop that a person would write, in turn in one process. A lane's
-pace is that of cases that its worker trains and the oracle judges, met for the first time and then
-again. Growth is the wall of whole runs of `pytest parity`, and of cases with more steps.
+`python benchmarks/costs.py` prints five tables; `--lanes torch,jax` takes some lanes. First stands
+what collecting takes, and what the plugin adds to a run of other tests, with and without it in
+turn. The clock is the one that times steps, beside a loop that a person would write, in turn in one
+process. A lane's pace is that of cases that its worker trains and the oracle judges, met for the
+first time and then again. Growth is the wall of whole runs of `pytest parity`, and of cases with
+more steps.
 """
 
 from __future__ import annotations
@@ -12,12 +14,13 @@ import argparse
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from statistics import quantiles
+from statistics import median, quantiles
 
 from parity.case import Case
 from parity.generation import generated
@@ -31,6 +34,8 @@ from parity.strategies import PROBLEMS
 from parity.throughput.sizes import timed_case
 from parity.throughput.timing import seconds
 
+STARTS = 25  # with the plugin and without it
+LEFT = ("-p", "no:parity")
 ROUNDS = 200  # of both clocks
 CASES = 6  # of each problem
 LEAST_STEP = 100e-6  # seconds of a step from which the clock may cost MOST
@@ -44,10 +49,24 @@ def main() -> None:
         lane.name for lane in load_lanes("*") if missing(lane) is None
     )
     lanes = [lane for lane in load_lanes(chosen) if missing(lane) is None]
+    starts()
     clock()
     paces(lanes)
     steps(lanes)
     growth([lane.name for lane in lanes])
+
+
+def starts() -> None:
+    """Print what collecting takes, and what the plugin adds to a run that does not use it."""
+    collecting = [spent(partial(pytest, "parity", "--collect-only", "-q")) for _ in range(5)]
+    print(f"pytest parity --collect-only: {median(collecting):.2f} s (allowed 2)")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "test_it.py"
+        path.write_text("def test_it(): pass\n", encoding="utf-8")
+        plain, without = partial(pytest, str(path), "-q"), partial(pytest, str(path), "-q", *LEFT)
+        more = [1e3 * (spent(plain) - spent(without)) for _ in range(STARTS)]
+    low, middle, high = quantiles(more)
+    print(f"the plugin: {middle:+.1f} ms (quartiles {low:+.1f} to {high:+.1f}; allowed 10)\n")
 
 
 def clock() -> None:
@@ -120,18 +139,18 @@ def growth(names: list[str]) -> None:
 
 def run(lanes: str, *words: str) -> float:
     """Return the seconds of a run of `pytest parity`."""
-    root = Path(__file__).parents[1]
     profile = () if words else ("--parity-profile=quick",)
-    command = [sys.executable, "-m", "pytest", "parity", "-q", f"--parity-lanes={lanes}"]
-    call = partial(
-        subprocess.run,
-        [*command, *profile, *words],
-        cwd=root,
+    return spent(partial(pytest, "parity", "-q", f"--parity-lanes={lanes}", *profile, *words))
+
+
+def pytest(*words: str) -> None:
+    subprocess.run(
+        [sys.executable, "-m", "pytest", *words],
+        cwd=Path(__file__).parents[1],
         check=True,
         stdout=subprocess.DEVNULL,
         env={**os.environ, "PARITY_HISTORY": ""},
     )
-    return spent(call)
 
 
 def drawn(lane: Lane) -> list[Case]:
