@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,7 +24,8 @@ class Run:
     """An optimizer's run over one vector of parameters: its constants, dials and slots so far.
 
     `decayed` is 1 where weight decay applies and 0 elsewhere; `tensors` numbers each element's
-    tensor.
+    tensor, and `shapes` has the tensors' shapes. `factors` is what a rule keeps that has another
+    shape than the parameters; `before` are the weights before the step's decay.
     """
 
     hyperparameters: Mapping[str, float | bool]
@@ -36,6 +37,17 @@ class Run:
     scalars: dict[str, Value] = field(default_factory=dict)
     lr: Value = 0.0
     partial: bool = False
+    shapes: tuple[tuple[int, ...], ...] = ()
+    factors: dict[str, Value] = field(default_factory=dict)
+    before: Value = 0.0
+
+    def parts(self) -> Iterator[tuple[slice, tuple[int, ...]]]:
+        """Yield where each tensor stands in the vector, and its shape."""
+        start = 0
+        for shape in self.shapes:
+            stop = start + int(np.prod(shape))
+            yield slice(start, stop), shape
+            start = stop
 
     def dial(self, name: str, textbook: Any = None) -> Any:
         """Return the dial's setting; or the textbook's (by default the first)."""

@@ -7,7 +7,7 @@ from parity.bounds import Array, Bounded, Value
 from parity.constants import Run
 
 STEPS_WITH_DECAY = ("lamb",)
-DECOUPLED = ("adamw", "lion", *STEPS_WITH_DECAY)
+DECOUPLED = ("adamw", "lion", "adafactor", *STEPS_WITH_DECAY)
 
 
 def decay(run: Run, name: str, w: Value, g: Value) -> tuple[Value, Value]:
@@ -17,6 +17,7 @@ def decay(run: Run, name: str, w: Value, g: Value) -> tuple[Value, Value]:
     (I. Loshchilov, F. Hutter, Decoupled weight decay regularization, arXiv:1711.05101). Decay that
     is part of the step is left to the rule.
     """
+    run.before = w
     if not run.hyperparameters["weight_decay"]:
         return w, g
     if _is_coupled(run, name):

@@ -49,6 +49,10 @@ DIALS: Mapping[str, tuple[Any, ...]] = {
     "zero_sum": ("step", "no step"),
     # How often Ftrl's lambda2 counts.
     "lambda2": ("once", "twice"),
+    # Adafactor: whether 1 / sqrt(t) caps lr, which weights' RMS scales the step, what is factored.
+    "relative_step": (True, False),
+    "parameter_scale": ("before decay", "after decay"),
+    "factored": ("matrices", "from 128", "nothing"),
     "clip_eps": (0.0, 1e-6),
     # A hyperparameter that the lane fixes.
     "momentum_decay": (None,),

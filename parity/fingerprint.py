@@ -26,8 +26,7 @@ PROBLEMS = ("linear", "softmax")
 SEMANTIC = (
     "eps", "weight_decay", "decay_at", "trust_ratio", "bias_correction", "momentum", "dampening",
     "amsgrad_maximum", "nadam", "momentum_decay", "mu_product", "first_square", "zero_sum",
-    "lambda2",
-    "eps_for_zero", "counted",
+    "lambda2", "eps_for_zero", "counted", "relative_step", "parameter_scale", "factored",
 )  # fmt: skip
 # How finely numbers are held; they name a precision, no other rule.
 PRECISION = ("constants", "correction", "rounded")

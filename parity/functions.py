@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from parity.bounds import Arithmetic, Array, Bounded, Value, full, pair, rounded, summed
+from parity.bounds import Arithmetic, Array, Bounded, Value, exact, full, pair, rounded, summed
 
 # Elementary functions are not correctly rounded. The fast vector libraries that frameworks call
 # document at most 4 ulp (SLEEF's "u35" functions 3.5, Intel's low-accuracy SVML 4).
@@ -221,6 +221,18 @@ def spread(parts: list[Value], where: Array) -> Value:
     values = np.array([part.value for part in parts])
     errors = np.array([part.error for part in parts])
     return Bounded(values[where], errors[where], parts[0].arithmetic)
+
+
+def joined(parts: list[Value], order: Array | None = None, axis: int = 0) -> Value:
+    """Return arrays laid end to end along `axis`, rows put in `order`."""
+    where = slice(None) if order is None else order
+    if not isinstance(parts[0], Bounded):
+        return np.concatenate(parts, axis)[where]
+    value = np.concatenate([part.value for part in parts], axis)
+    if all(part.exact for part in parts):
+        return exact(value[where], parts[0].arithmetic)
+    error = np.concatenate([np.broadcast_to(p.error, p.value.shape) for p in parts], axis)
+    return Bounded(value[where], error[where], parts[0].arithmetic)
 
 
 def total(x: Value, axis: int | tuple[int, ...], *, keepdims: bool = False) -> Value:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from parity import functions
+from parity.adafactor import adafactor
 from parity.bounds import DOUBLE, Bounded, Value
 from parity.constants import Run
 from parity.dials import held
@@ -276,6 +277,7 @@ RULES: Mapping[str, Rule] = {
     "lion": lion,
     "lamb": lamb,
     "ftrl": ftrl,
+    "adafactor": adafactor,
 }
 # Those that need the norms of whole tensors; the others work element by element.
 WHOLE = ("lamb",)

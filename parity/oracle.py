@@ -12,9 +12,10 @@ from parity import losses, model
 from parity.bounds import ARITHMETICS, TF32, Arithmetic, Array, Value
 from parity.case import Case
 from parity.dials import Dials
+from parity.functions import joined
 from parity.parts import parameter_shapes
 from parity.trace import Recorder, Trace
-from parity.updates import Tensors, Vector, exactly, joined, stacked, training, updated
+from parity.updates import Tensors, Vector, exactly, stacked, training, updated
 
 # What the dials `loss_factor` and `lr_factor` can say, of a case and the rows of a step's batch.
 FACTORS: Mapping[str, Callable[[Case, int], float]] = {

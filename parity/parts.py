@@ -67,6 +67,14 @@ OPTIMIZERS: Mapping[str, Mapping[str, float | bool]] = {
         "shrinkage": 0.0,
         "weight_decay": 0.0,
     },
+    # beta2 is 1 - t**-beta2_decay at step t; torch and Keras call the exponent itself so.
+    "adafactor": {
+        "beta2_decay": 0.8,
+        "eps1": 1e-30,
+        "eps2": 1e-3,
+        "clip_threshold": 1.0,
+        "weight_decay": 0.0,
+    },
 }
 
 

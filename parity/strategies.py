@@ -188,6 +188,8 @@ def calls(draw: Callable[[st.SearchStrategy[Any]], Any], optimizer: str) -> tupl
     }
     if optimizer == "nadam" and draw(st.booleans()):
         del arguments["momentum_decay"]
+    if optimizer == "adafactor" and draw(st.booleans()):
+        del arguments["eps2"]  # which optax does not take
     if optimizer == "adagrad" and arguments["initial_accumulator"] and draw(st.booleans()):
         arguments["eps"] = 0.0
     if optimizer == "ftrl" and not arguments["initial_accumulator"]:
@@ -198,8 +200,7 @@ def calls(draw: Callable[[st.SearchStrategy[Any]], Any], optimizer: str) -> tupl
         if arguments["dampening"] or not arguments["momentum"]:
             arguments["nesterov"] = False
     grouped = draw(_one_of((True, False)))
-    rates = (0.125, 0.05, 0.01, 0.3) if optimizer != "adadelta" else (1.0, 0.5, 3.0)
-    lr = draw(_one_of(rates))
+    lr = draw(_one_of(RATES.get(optimizer, (0.125, 0.05, 0.01, 0.3))))
     return Optimizer(optimizer, arguments, grouped or not arguments["weight_decay"]), lr
 
 
@@ -212,6 +213,11 @@ def _sampled(*values: Any) -> st.SearchStrategy[Any]:
     return st.sampled_from(values)
 
 
+# Adafactor's is a share of the weights, and matters where it is below 1 / sqrt(t) only.
+RATES: dict[str, tuple[float, ...]] = {
+    "adadelta": (1.0, 0.5, 3.0),
+    "adafactor": (0.125, 1.0, 0.5, 0.05),
+}
 CHOICES: dict[str, tuple[float | bool, ...]] = {
     "beta1": (0.9, 0.5, 0.95, 0.85),
     "beta2": (0.999, 0.99, 0.9, 0.98),
@@ -229,6 +235,10 @@ CHOICES: dict[str, tuple[float | bool, ...]] = {
     "lambda1": (0.0, 0.1, 0.01, 0.7),
     "lambda2": (0.0, 0.1, 0.5),
     "shrinkage": (0.0, 0.1, 0.02),
+    "beta2_decay": (0.8, 0.5, 1.0),
+    "eps1": (1e-30, 1e-7, 1e-5, 1e-3, 1e-2),
+    "eps2": (1e-3, 0.5, 0.1),
+    "clip_threshold": (1.0, 2.0, 1.25),  # torch takes none below 1
 }
 
 

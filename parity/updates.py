@@ -100,10 +100,11 @@ class Vector:
         sizes = [int(np.prod(shape)) for shape in of.shapes.values()]
         tensors = np.repeat(np.arange(len(sizes)), sizes)
         given = of.hyperparameters[0]
-        self.run = Run(given, dials, like, decayed, tensors)
+        shapes = tuple(of.shapes.values())
+        self.run = Run(given, dials, like, decayed, tensors, shapes=shapes)
         self.runs = [
-            Run(given, dials, like[part], decayed[part], tensors[part])
-            for part in self.slices.values()
+            Run(given, dials, like[part], decayed[part], tensors[part], shapes=(shape,))
+            for part, shape in zip(self.slices.values(), shapes, strict=True)
             if dials.get("counted", "").startswith("per tensor")
         ]
         layers = [name.rpartition("/")[0] for name in of.shapes]
@@ -136,8 +137,10 @@ class Vector:
             number = step * count + self.order.index(place) + 1
             moved.append(self._applied(run, w[part], g[part], step, number))
         slots = self.runs[0].state
-        self.run.state = {slot: joined([run.state[slot] for run in self.runs]) for slot in slots}
-        return joined(moved)
+        self.run.state = {
+            slot: functions.joined([run.state[slot] for run in self.runs]) for slot in slots
+        }
+        return functions.joined(moved)
 
     def _applied(self, run: Run, w: Value, g: Value, step: int, number: int) -> Value:
         """Return weights after decay and the optimizer's rule; `number` is that of the step."""
@@ -163,7 +166,7 @@ class Vector:
             share = functions.again(g[part] * (limit / top))
             # tf.clip_by_norm (clip_ops.py) multiplies by the limit first, which may underflow.
             pieces.append(functions.any_of(share, (g[part] * limit) / top))
-        return joined(pieces)
+        return functions.joined(pieces)
 
     def _norm(self, g: Value, names: list[str], step: int) -> Value:
         """Return the norm of some tensors that lie side by side."""
@@ -182,7 +185,7 @@ class Vector:
     def laid_out(self, tensors: Tensors) -> Value:
         """Return tensors of shape (T, *shape) end to end, of shape (T, parameters)."""
         flat = [tensors[name].reshape(tensors[name].shape[0], -1) for name in self.of.shapes]
-        return joined(flat, axis=1)
+        return functions.joined(flat, axis=1)
 
     def split(self, vector: Value) -> Tensors:
         """Return (T, parameters) as tensors of shape (T, *shape)."""
@@ -196,18 +199,6 @@ def exactly(value: Array, arithmetic: Arithmetic | None) -> Value:
     """Return `value` without error, or plain where there is no arithmetic."""
     array = np.asanyarray(value, np.float64)
     return array if arithmetic is None else bounds.exact(array, arithmetic)
-
-
-def joined(parts: list[Value], order: Array | None = None, axis: int = 0) -> Value:
-    """Return arrays laid end to end along `axis`, rows put in `order`."""
-    where = slice(None) if order is None else order
-    if not isinstance(parts[0], Bounded):
-        return np.concatenate(parts, axis)[where]
-    value = np.concatenate([part.value for part in parts], axis)
-    if all(part.exact for part in parts):
-        return bounds.exact(value[where], parts[0].arithmetic)
-    error = np.concatenate([np.broadcast_to(p.error, p.value.shape) for p in parts], axis)
-    return Bounded(value[where], error[where], parts[0].arithmetic)
 
 
 def stacked(parts: list[Value]) -> Value:

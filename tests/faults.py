@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import cycle, islice
 from typing import Any
 
+import faulty_adafactor as factors
 import faulty_passes as passes
 import faulty_rules as rules
 import faulty_runs as runs
@@ -67,7 +68,7 @@ ADAMS = ("adam", "adamw", "amsgrad", "nadam")
 COUPLED = (
     "sgd", "adam", "amsgrad", "adamax", "nadam", "radam", "rmsprop", "adagrad", "adadelta", "ftrl",
 )  # fmt: skip
-DECOUPLED = ("adamw", "lion")
+DECOUPLED = ("adamw", "lion", "adafactor")
 ROOTED = (*ADAMS, "adagrad", "lamb")
 SGD = ("sgd",)
 ADAM = ("adam",)
@@ -81,6 +82,9 @@ NADAM = ("nadam",)
 RADAM = ("radam",)
 LAMB = ("lamb",)
 FTRL = ("ftrl",)
+ADAFACTOR = ("adafactor",)
+# Adafactor's first step forgets what was there: its beta2 is 0.
+REMEMBERING = tuple(name for name in EVERY if name != "adafactor")
 
 # fmt: off
 ARGUMENTS = (
@@ -101,6 +105,10 @@ ARGUMENTS = (
     Fault("momentum_decay ignored", UPDATE, NADAM, ALL, given(runs.without("momentum_decay"))),
     Fault("initial_accumulator ignored", STATE, ADAGRAD, ALL,
           given(runs.without("initial_accumulator"))),
+    Fault("beta2_decay ignored", STATE, ADAFACTOR, ALL, given(runs.without("beta2_decay"))),
+    Fault("eps1 ignored", STATE, ADAFACTOR, ALL, given(runs.without("eps1"))),
+    Fault("eps2 ignored", UPDATE, ADAFACTOR, ALL, given(runs.without("eps2"))),
+    Fault("clip_threshold ignored", UPDATE, ADAFACTOR, ALL, given(runs.without("clip_threshold"))),
     Fault("coupled decay on the bias", STATE, COUPLED, MLP,
           given(lambda case: replace(case, optimizer=replace(case.optimizer, decay_biases=True)))),
     Fault("decoupled decay on the bias", UPDATE, DECOUPLED, MLP,
@@ -334,6 +342,64 @@ ADAPTIVE = (
           ruled(rules.lion(lambda last, m, g, h: updates.average(last, g, h["beta1"])))),
 )
 
+ADAFACTORS = (
+    Fault("eps1 left out of adafactor", STATE, ADAFACTOR, ALL,
+          ruled(factors.adafactor(square=lambda g, h: g * g))),
+    Fault("eps1 beside adafactor's root", STATE, ADAFACTOR, ALL,
+          ruled(factors.adafactor(
+              square=lambda g, h: g * g, divided=lambda g, v, h: g / (np.sqrt(v) + h["eps1"])))),
+    Fault("eps1 squared in adafactor", STATE, ADAFACTOR, ALL,
+          ruled(factors.adafactor(square=lambda g, h: g * g + g.dtype.type(h["eps1"] ** 2)))),
+    Fault("adafactor's rows and columns exchanged", STATE, ADAFACTOR, ALL,
+          ruled(factors.adafactor(v=lambda r, c: (
+              factors.estimate(c, r) if r.shape == c.shape else factors.estimate(r, c))))),
+    Fault("adafactor's matrices not factored", STATE, ADAFACTOR, ALL,
+          ruled(factors.adafactor(v=None))),
+    Fault("adafactor's factors not divided by their mean", STATE, ADAFACTOR, ALL,
+          ruled(factors.adafactor(v=np.outer))),
+    Fault("adafactor's factors divided by their sum", STATE, ADAFACTOR, ALL,
+          ruled(factors.adafactor(v=lambda r, c: np.outer(r, c) / r.sum()))),
+    Fault("adafactor's columns left out", STATE, ADAFACTOR, ALL,
+          ruled(factors.adafactor(v=lambda r, c: np.outer(r, np.ones_like(c))))),
+    Fault("no root in adafactor", UPDATE, ADAFACTOR, ALL,
+          ruled(factors.adafactor(divided=lambda g, v, h: g / v))),
+    Fault("adafactor's step not clipped", UPDATE, ADAFACTOR, ALL,
+          ruled(factors.adafactor(clipped=lambda u, h: u))),
+    Fault("adafactor's step scaled up to its threshold too", UPDATE, ADAFACTOR, ALL,
+          ruled(factors.adafactor(clipped=lambda u, h: (
+              u * (h["clip_threshold"] / max(1e-30, factors.rms(u))))))),
+    Fault("adafactor's step clipped by its norm", UPDATE, ADAFACTOR, ALL,
+          ruled(factors.adafactor(clipped=lambda u, h: (
+              u / max(1.0, float(np.linalg.norm(u)) / h["clip_threshold"]))))),
+    Fault("adafactor's step clipped element by element", UPDATE, ADAFACTOR, ALL,
+          ruled(factors.adafactor(clipped=lambda u, h: (
+              np.clip(u, -h["clip_threshold"], h["clip_threshold"]))))),
+    Fault("adafactor's rate not capped", UPDATE, ADAFACTOR, ALL,
+          ruled(factors.adafactor(rho=lambda lr, t: lr))),
+    Fault("adafactor's rate over the root of the step", UPDATE, ADAFACTOR, ALL,
+          ruled(factors.adafactor(rho=lambda lr, t: lr / t**0.5))),
+    Fault("adafactor's rate ignored", UPDATE, ADAFACTOR, ALL,
+          ruled(factors.adafactor(rho=lambda lr, t: 1 / t**0.5))),
+    Fault("adafactor's step not scaled by the weights", UPDATE, ADAFACTOR, ALL,
+          ruled(factors.adafactor(size=lambda w, h, lr: 1.0))),
+    Fault("adafactor's step scaled by the weights' norm", UPDATE, ADAFACTOR, ALL,
+          ruled(factors.adafactor(
+              size=lambda w, h, lr: max(h["eps2"], float(np.linalg.norm(w)))))),
+    Fault("adafactor's step scaled by eps2 more", UPDATE, ADAFACTOR, ALL,
+          ruled(factors.adafactor(size=lambda w, h, lr: h["eps2"] + factors.rms(w)))),
+    Fault("adafactor's step scaled by decayed weights", UPDATE, ADAFACTOR, ALL,
+          ruled(factors.adafactor(size=factors.of_decayed_weights))),
+    Fault("adafactor's beta2 constant", STATE, ADAFACTOR, ALL, ruled(rules.step_number(
+          lambda t: min(t, 2)))),
+    Fault("adafactor's steps counted from two", STATE, ADAFACTOR, ALL,
+          ruled(rules.step_number(lambda t: t + 1))),
+    Fault("adafactor's exponent halved", STATE, ADAFACTOR, ALL,
+          ruled(rules.with_arguments(beta2_decay=lambda h: h["beta2_decay"] / 2))),
+    Fault("adafactor's update applied twice", UPDATE, ADAFACTOR, ALL, ruled(rules.repeated)),
+    Fault("adafactor's eps1 and eps2 exchanged", STATE, ADAFACTOR, ALL,
+          given(runs.arguments(lambda h: {"eps1": h["eps2"], "eps2": h["eps1"]}))),
+)
+
 MOMENTUM = (
     Fault("the first step dampened", STATE, SGD, ALL, ruled(rules.sgd_dampened_at_once)),
     Fault("dampening by the momentum", STATE, SGD, ALL,
@@ -348,7 +414,7 @@ MOMENTUM = (
     Fault("the last step's buffer", UPDATE, SGD, ALL,
           ruled(rules.sgd(lambda g, last, b, h: last))),
     Fault("rate inside the momentum", STATE, SGD, ALL, ruled(rules.rate_inside_momentum)),
-    Fault("state left from an earlier run", STATE, EVERY, LINEAR, runs.kept_state),
+    Fault("state left from an earlier run", STATE, REMEMBERING, LINEAR, runs.kept_state),
     Fault("state zeroed when the rate changes", STATE, ("sgd", "adam", "lion"), ALL,
           ruled(rules.state_zeroed(lambda last, lr: last != lr))),
     Fault("state zeroed at each step", STATE, BETAS, SOFTMAX,
@@ -418,7 +484,7 @@ ELEMENTS = (
           ruled(rules.tensor_rate(lambda w: float(w.ndim != 1)))),
     Fault("kernels never updated", UPDATE, ("sgd", "adamw"), LINEAR,
           ruled(rules.tensor_rate(lambda w: float(w.ndim == 1)))),
-    Fault("updated twice", STATE, EVERY, LINEAR, ruled(rules.repeated)),
+    Fault("updated twice", STATE, REMEMBERING, LINEAR, ruled(rules.repeated)),
     Fault("weights read before the update", UPDATE, EVERY, LINEAR, altered(runs.weights_before)),
 )
 
@@ -601,6 +667,7 @@ FAULTS = (
     *ARGUMENTS,
     *RATES,
     *ADAPTIVE,
+    *ADAFACTORS,
     *MOMENTUM,
     *DECAY,
     *CLIPPING,

@@ -11,19 +11,21 @@ from typing import Any
 import numpy as np
 import pytest
 from exact import check, numbers
+from exact_adafactor import adafactor
 from mpmath import mp, mpf
 
 from parity import bounds
 from parity.bounds import ARITHMETICS, DOUBLE, Array, Bounded
 from parity.constants import Run
-from parity.decay import decay
+from parity.decay import DECOUPLED, decay
 from parity.dials import DIALS
 from parity.optimizers import RULES
 from parity.parts import OPTIMIZERS
 from parity.precision import representable
 
 STEPS = 8
-TENSORS = np.array([0, 0, 0, 1, 1, 1])  # the tensor to which each weight belongs
+TENSORS = np.array([0, 0, 0, 0, 1, 1])  # the tensor to which each weight belongs
+SHAPES = ((2, 2), (2,))
 State = dict[str, Any]
 Formula = Callable[["Settings", State, Any, Any, int], Any]
 
@@ -49,7 +51,7 @@ class Settings:
         return self.held(f"{name}**t", self.arguments[name])
 
     def dial(self, name: str, textbook: Any = None) -> Any:
-        return self.dials.get(name, textbook or DIALS[name][0])
+        return self.dials.get(name, DIALS[name][0] if textbook is None else textbook)
 
 
 def sgd(s: Settings, state: State, w: Any, g: Any, t: int) -> Any:
@@ -253,9 +255,11 @@ FORMULAS: Mapping[str, Formula] = {
 }
 # Those that need whole tensors: of all states, weights and gradients, and what decay adds to steps.
 WHOLE = {"lamb": lamb}
+TENSORWISE = {"adafactor": adafactor}  # those that see whole tensors
 
 # What each optimizer is called with; betas for which a few steps get past every threshold.
 MOMENTS = {"beta1": 0.85, "beta2": 0.9, "eps": 1e-3}
+CLIPPED = {"beta2_decay": 0.6, "eps1": 1e-2, "eps2": 0.9, "clip_threshold": 0.5}
 ARGUMENTS: Mapping[str, tuple[dict[str, Any], ...]] = {
     "sgd": (
         {},
@@ -285,7 +289,10 @@ ARGUMENTS: Mapping[str, tuple[dict[str, Any], ...]] = {
         {"initial_accumulator": 0.1, "lambda1": 0.5, "lambda2": 0.3, "beta": 0.0, "power": 0.6},
         {"initial_accumulator": 0.1, "lambda1": 0.5, "lambda2": 0.3, "shrinkage": 0.2},
     ),
+    "adafactor": ({}, CLIPPED, {**CLIPPED, "weight_decay": 0.2}),
 }
+# Adafactor's rates, so that 1 / sqrt(t) caps some of them.
+FASTER = {"adafactor": 10.0}
 # No lane is known to round momentum_decay by itself.
 ROUNDED = {
     name: tuple(argument for argument in known if argument != "momentum_decay")
@@ -312,6 +319,12 @@ TURNED: tuple[tuple[str, str, Any, Callable[[Mapping[str, Any]], Any]], ...] = (
     ("lamb", "trust_ratio", "none", bool),
     ("ftrl", "lambda2", "twice", lambda a: a.get("lambda2")),
     ("lamb", "decay_at", "before the step", lambda a: a.get("weight_decay")),
+    ("adafactor", "eps", "at least", bool),
+    ("adafactor", "eps", "after", bool),
+    ("adafactor", "relative_step", False, bool),
+    ("adafactor", "parameter_scale", "after decay", lambda a: a.get("weight_decay")),
+    ("adafactor", "factored", "from 128", bool),
+    ("adafactor", "factored", "nothing", bool),
     *((name, "rounded", ROUNDED[name], bool) for name in OPTIMIZERS),
     *((name, "rounded", ("beta1**t", "beta2**t"), bool) for name in (*ADAMS, "adamax")),
     ("nadam", "rounded", ("0.96",), bool),
@@ -355,10 +368,10 @@ def rule(call: Call, like: Any) -> list[tuple[Any, dict[str, Any]]]:
     """Return the oracle's weights and slots after each step; with bounds if `like` has them."""
     name, arguments, dials = call
     w, g, rates, decayed = data()
-    run = Run({**OPTIMIZERS[name], **arguments}, dials, like, decayed, TENSORS)
+    run = Run({**OPTIMIZERS[name], **arguments}, dials, like, decayed, TENSORS, shapes=SHAPES)
     after = []
     for step in range(STEPS):
-        run.lr = run.number(float(rates[step]), "lr")
+        run.lr = run.number(float(rates[step]) * FASTER.get(name, 1.0), "lr")
         now = [
             bounds.exactly(x[step], like) if isinstance(like, Bounded) else x[step] for x in (w, g)
         ]
@@ -399,6 +412,26 @@ def formula(call: Call) -> list[tuple[list[Any], dict[str, list[Any]]]]:
                 FORMULAS[name](s, state, weight, gradient, step + 1)
                 for state, (weight, gradient, _) in zip(states, given, strict=True)
             ]
+    textbook = "decoupled" if name in DECOUPLED else "coupled"
+    kept: State = {}
+    after = []
+    for step, lr in enumerate(rates.tolist()):
+        s = Settings({**OPTIMIZERS[name], **arguments}, dials, lr * FASTER.get(name, 1.0))
+        before, gradients = numbers(w[step]), numbers(g[step])
+        weights = list(before)
+        for item, decays in enumerate(decayed):
+            if s.weight_decay and decays:
+                if dials.get("weight_decay", textbook) == "coupled":
+                    gradients[item] += s.weight_decay * before[item]
+                else:
+                    weights[item] *= 1 - s.lr * s.weight_decay
+        if name in TENSORWISE:
+            whole = (before, weights, gradients)
+            weights, v = TENSORWISE[name](s, kept, SHAPES, *whole, step + 1)
+            states = [{"v": one} for one in v]
+        else:
+            each = zip(states, weights, gradients, strict=True)
+            weights = [FORMULAS[name](s, *one, step + 1) for one in each]
         slots = {slot: [state[slot] for state in states] for slot in states[0]}
         after.append((weights, slots))
     return after
@@ -416,6 +449,7 @@ LIKE = bounds.exact(np.zeros(6), DOUBLE)
 
 def test_every_optimizer_has_a_rule_and_a_formula() -> None:
     assert set(RULES) == {*FORMULAS, *WHOLE} == set(ARGUMENTS) == set(OPTIMIZERS)
+    assert set(RULES) == {*FORMULAS, *TENSORWISE} == set(ARGUMENTS) == set(OPTIMIZERS)
 
 
 @calls

@@ -30,6 +30,10 @@ IGNORED: Mapping[str, tuple[float | bool, ...]] = {
     "lambda1": (0.0,),
     "lambda2": (0.0,),
     "shrinkage": (0.0,),
+    "beta2_decay": (0.8,),
+    "eps1": (1e-30, 0.0),
+    "eps2": (1e-3,),
+    "clip_threshold": (1.0,),
 }
 RATES = (0.01, 0.001, 0.1, 1.0, 1e-4, 2e-3)
 NUMBERS = tuple(name for name, values in IGNORED.items() if not isinstance(values[0], bool))

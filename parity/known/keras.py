@@ -93,6 +93,13 @@ _KERAS = stated(
         "lr enters the momentum buffer",
         "keras/src/optimizers/rmsprop.py, update_step",
     ),
+    (
+        "parameter_scale",
+        "after decay",
+        by("adafactor", argument=("weight_decay",)),
+        "weights decay before the step is scaled by their root mean square",
+        "keras/src/optimizers/base_optimizer.py, apply",
+    ),
 )
 _KERAS_CAST = stated(
     ("keras@tensorflow", "keras@tensorflow:*", "keras@jax", "keras@jax:*"),
@@ -145,6 +152,13 @@ _KERAS_TENSORFLOW = stated(
         by("lion", dtype=DOUBLE),
         f"the betas: {THROUGH_FLOAT32}",
         "keras/src/optimizers/lion.py, update_step",
+    ),
+    (
+        "rounded",
+        ("eps2",),
+        by("adafactor", dtype=DOUBLE),
+        f"epsilon_2: {THROUGH_FLOAT32}",
+        "keras/src/optimizers/adafactor.py, update_step",
     ),
     (
         "rounded",

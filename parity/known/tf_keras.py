@@ -141,6 +141,13 @@ _TF_KERAS = stated(
         "tf_keras/src/optimizers/rmsprop.py, update_step",
     ),
     (
+        "parameter_scale",
+        "after decay",
+        by("adafactor", argument=("weight_decay",)),
+        "weights decay before the step is scaled by their root mean square",
+        "tf_keras/src/optimizers/optimizer.py, apply_gradients",
+    ),
+    (
         "rounded",
         ("initial_accumulator",),
         by("ftrl", argument=("initial_accumulator",), dtype=DOUBLE),
@@ -153,6 +160,13 @@ _TF_KERAS = stated(
         by("lion", dtype=DOUBLE),
         f"the betas: {THROUGH_FLOAT32}",
         "tf_keras/src/optimizers/lion.py, update_step",
+    ),
+    (
+        "rounded",
+        ("eps2",),
+        by("adafactor", dtype=DOUBLE),
+        f"epsilon_2: {THROUGH_FLOAT32}",
+        "tf_keras/src/optimizers/adafactor.py, update_step",
     ),
 )
 

@@ -40,6 +40,13 @@ _TORCH = stated(
         "torch/optim/nadam.py, _init_group",
     ),
     (
+        "eps",
+        "at least",
+        by("adafactor"),
+        "eps1 is not added to g**2: the mean of the row factors and the root are at least eps1",
+        "torch/optim/_adafactor.py, _single_tensor_adafactor",
+    ),
+    (
         "softplus_threshold",
         20.0,
         {"activation": ("softplus",), "dtype": DOUBLE},

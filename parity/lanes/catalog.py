@@ -12,6 +12,7 @@ _ON_CPU = {"CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu"}
 
 _FTRL = ("power", "beta", "initial_accumulator", "lambda1", "lambda2", "shrinkage")
 _KERAS_ADAM = ("beta1", "beta2", "eps", "weight_decay")
+_KERAS_ADAFACTOR = ("beta2_decay", "eps1", "eps2", "clip_threshold", "weight_decay")
 _KERAS_OPTIMIZERS = {
     "sgd": ("momentum", "nesterov", "weight_decay"),
     "adam": _KERAS_ADAM,
@@ -25,6 +26,7 @@ _KERAS_OPTIMIZERS = {
     "lion": ("beta1", "beta2", "weight_decay"),
     "lamb": _KERAS_ADAM,
     "ftrl": (*_FTRL, "weight_decay"),
+    "adafactor": _KERAS_ADAFACTOR,
 }
 # A float64 model is one on TensorFlow only: on PyTorch Keras multiplies matrices in float32, and on
 # both others it takes means in float32 (keras/src/backend/common/dtypes.py, BIT64_TO_BIT32_DTYPE).
@@ -76,6 +78,7 @@ _OPTAX_OPTIMIZERS = {
     "adadelta": ("rho", "eps", "weight_decay"),
     "lion": ("beta1", "beta2", "weight_decay"),
     "lamb": _OPTAX_ADAM,
+    "adafactor": ("beta2_decay", "eps1", "clip_threshold", "weight_decay"),
 }
 _JAX = tuple(
     Lane(
@@ -183,6 +186,7 @@ _TF_KERAS_CURRENT = {
     "nadam": (*_TF_KERAS_ADAM, "weight_decay"),
     "adamw": (*_TF_KERAS_ADAM, "weight_decay"),
     "lion": ("beta1", "beta2", "weight_decay"),
+    "adafactor": _KERAS_ADAFACTOR,
 }
 _TF_KERAS = tuple(
     Lane(

@@ -54,11 +54,12 @@ OPTIMIZERS: Mapping[str, Callable[..., Any]] = {
     "adadelta": optax.adadelta,
     "lion": optax.lion,
     "lamb": optax.lamb,
+    "adafactor": optax.adafactor,
 }
 # optax's own argument for the mask of its own weight decay.
 MASKS: Mapping[str, str] = {
     **dict.fromkeys(("adamw", "lion", "lamb"), "mask"),
-    "adadelta": "weight_decay_mask",
+    **dict.fromkeys(("adadelta", "adafactor"), "weight_decay_mask"),
 }
 ARGUMENTS: Mapping[str, str] = {
     "momentum": "momentum",
@@ -69,6 +70,17 @@ ARGUMENTS: Mapping[str, str] = {
     "eps": "eps",
     "initial_accumulator": "initial_accumulator_value",
     "weight_decay": "weight_decay",
+}
+# What one optimizer calls otherwise.
+OWN_ARGUMENTS: Mapping[str, Mapping[str, str]] = {
+    "rmsprop": {"rho": "decay"},
+    "adadelta": {"rho": "rho"},
+    "adafactor": {
+        "beta2_decay": "decay_rate",
+        "eps1": "eps",
+        "clip_threshold": "clipping_threshold",
+        "weight_decay": "weight_decay_rate",
+    },
 }
 CLIPS: Mapping[str, Callable[[Any], Any]] = {
     "value": optax.clip,
@@ -84,7 +96,12 @@ SLOTS: Mapping[str, str] = {
     "e_x": "delta",
 }
 # Where one field holds another slot than its name says elsewhere.
-OWN_SLOTS: Mapping[str, Mapping[str, str]] = {"adamax": {"nu": "u"}, "rmsprop": {"mu": "mean"}}
+# Adafactor's v of a matrix that is factored is of length one: below 128 rows or columns none is.
+OWN_SLOTS: Mapping[str, Mapping[str, str]] = {
+    "adamax": {"nu": "u"},
+    "rmsprop": {"mu": "mean"},
+    "adafactor": {"v": "v"},
+}
 
 
 keep_compiled()
@@ -240,9 +257,7 @@ def _call(case: Case) -> tuple[Call, Arrays]:
 
 def _argument(optimizer: str, name: str) -> str:
     """Return optax's name for a hyperparameter; none for one that the catalog leaves out."""
-    if name == "rho":
-        return "decay" if optimizer == "rmsprop" else "rho"
-    return ARGUMENTS.get(name, "")
+    return OWN_ARGUMENTS.get(optimizer, {}).get(name, ARGUMENTS.get(name, ""))
 
 
 def _transformation(call: Call, lr: Any, numbers: Arrays) -> Any:

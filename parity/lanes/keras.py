@@ -49,6 +49,7 @@ OPTIMIZERS: Mapping[str, Callable[..., Any]] = {
     "lion": keras.optimizers.Lion,
     "lamb": keras.optimizers.Lamb,
     "ftrl": keras.optimizers.Ftrl,
+    "adafactor": keras.optimizers.Adafactor,
 }
 ARGUMENTS = {
     "beta1": "beta_1",
@@ -59,8 +60,11 @@ ARGUMENTS = {
     "lambda1": "l1_regularization_strength",
     "lambda2": "l2_regularization_strength",
     "shrinkage": "l2_shrinkage_regularization_strength",
+    "beta2_decay": "beta_2_decay",
+    "eps1": "epsilon_1",
+    "eps2": "epsilon_2",
 }  # the others have the same name in Keras
-NEGATED = ("power",)  # what Keras takes with the other sign
+NEGATED = ("power", "beta2_decay")  # what Keras takes with the other sign
 ABSENT = ("dampening", "momentum_decay")  # in Keras; cases that need them do not come here
 CLIPS = {"value": "clipvalue", "norm": "clipnorm", "global_norm": "global_clipnorm"}
 SLOTS: Mapping[str, Mapping[str, str]] = {
@@ -76,6 +80,7 @@ SLOTS: Mapping[str, Mapping[str, str]] = {
     "lion": {"m": "momentum"},
     "lamb": {"m": "momentum", "v": "velocity"},
     "ftrl": {"sum": "accumulator", "z": "linear"},
+    "adafactor": {"v": "velocity"},
 }  # each slot with how the names of its variables end
 
 

@@ -55,6 +55,7 @@ OPTIMIZERS: Mapping[str, Mapping[str, Callable[..., Any]]] = {
         "adadelta": CURRENT.Adadelta,
         "lion": CURRENT.Lion,
         "ftrl": CURRENT.Ftrl,
+        "adafactor": CURRENT.Adafactor,
     },
     "legacy": {
         "sgd": LEGACY.SGD,
@@ -78,8 +79,11 @@ ARGUMENTS = {
     "lambda1": "l1_regularization_strength",
     "lambda2": "l2_regularization_strength",
     "shrinkage": "l2_shrinkage_regularization_strength",
+    "beta2_decay": "beta_2_decay",
+    "eps1": "epsilon_1",
+    "eps2": "epsilon_2",
 }
-NEGATED = ("power",)  # what tf_keras takes with the other sign
+NEGATED = ("power", "beta2_decay")  # what tf_keras takes with the other sign
 # What an optimizer has no argument for; a case may still say that it is zero.
 ABSENT = {"current": ("dampening", "momentum_decay"), "legacy": ("dampening", "weight_decay")}
 CLIPS = {"value": "clipvalue", "norm": "clipnorm", "global_norm": "global_clipnorm"}
@@ -97,6 +101,7 @@ SLOTS: Mapping[str, Mapping[str, Mapping[str, str]]] = {
         "adadelta": {"v": "accumulated_grad", "delta": "accumulated_delta_var"},
         "lion": {"m": "m"},
         "ftrl": {"sum": "accumulator", "z": "linear"},
+        "adafactor": {"v": "v"},
     },
     "legacy": {
         "sgd": {"momentum": "momentum"},

@@ -74,7 +74,11 @@ OPTIMIZERS: Mapping[str, Spelling] = {
         optim.Adagrad, {"sum": "sum"}, {"initial_accumulator": "initial_accumulator_value"}
     ),
     "adadelta": Spelling(optim.Adadelta, {"square_avg": "v", "acc_delta": "delta"}, {}),
+    # Of a matrix it keeps the factors, which have not its shape: v is shown of vectors only.
+    "adafactor": Spelling(optim.Adafactor, {"variance": "v"}, {"clip_threshold": "d"}),
 }
+# The arguments that are pairs of hyperparameters.
+PAIRS: Mapping[str, tuple[str, str]] = {"betas": ("beta1", "beta2"), "eps": ("eps1", "eps2")}
 # Each mode's own arguments; torch.compile and CUDA take the optimizer as it comes.
 MODES: Mapping[str, Mapping[str, bool]] = {
     "loop": {"foreach": False},
@@ -163,9 +167,12 @@ def _optimizer(case: Case, weights: Tensors, mode: str) -> Any:
     spelling = OPTIMIZERS[call.name]
     given = dict(call.arguments)
     arguments: dict[str, Any] = {}
-    if "beta1" in given or "beta2" in given:
-        beta1, beta2 = _default_betas(call.name)
-        arguments["betas"] = (given.pop("beta1", beta1), given.pop("beta2", beta2))
+    for argument, names in PAIRS.items():
+        if set(names) & set(given):
+            defaults = zip(names, _default_pair(call.name, argument), strict=True)
+            arguments[argument] = tuple(given.pop(name, value) for name, value in defaults)
+    if "beta2_decay" in given:
+        given["beta2_decay"] *= -1  # torch's is the exponent itself
     arguments |= {spelling.arguments.get(name, name): value for name, value in given.items()}
     groups = _groups(weights, decay_biases=call.decay_biases)
     rate: Any = case.rates[0]
@@ -181,10 +188,9 @@ def _optimizer(case: Case, weights: Tensors, mode: str) -> Any:
 
 
 @functools.cache
-def _default_betas(name: str) -> tuple[float, float]:
-    parameters = inspect.signature(OPTIMIZERS[name].build).parameters
-    beta1, beta2 = parameters["betas"].default
-    return beta1, beta2
+def _default_pair(name: str, argument: str) -> tuple[float | None, float]:
+    first, second = inspect.signature(OPTIMIZERS[name].build).parameters[argument].default
+    return first, second
 
 
 def _groups(weights: Tensors, *, decay_biases: bool) -> list[Any]:
@@ -267,9 +273,10 @@ def _state(case: Case, optimizer: Any, weights: Tensors) -> dict[str, dict[str, 
     found: dict[str, dict[str, Array]] = {}
     for key, slot in OPTIMIZERS[case.optimizer.name].slots.items():
         tensors = {name: optimizer.state[p].get(key) for name, p in weights.items()}
-        # A slot that the arguments given don't need is absent, or None.
-        if all(tensor is not None for tensor in tensors.values()):
-            found[slot] = _arrays(tensors)
+        # A slot that the arguments given, or the parameter, don't need is absent, or None.
+        held = {name: tensor for name, tensor in tensors.items() if tensor is not None}
+        if held:
+            found[slot] = _arrays(held)
     return found
 
 

@@ -33,12 +33,28 @@ LOSSES = {
 }
 ARGUMENTS = {"beta1": "b1", "beta2": "b2", "initial_accumulator": "initial_accumulator_value"}
 ABSENT = ("dampening", "momentum_decay")
-MASKS = {"adamw": "mask", "lion": "mask", "lamb": "mask", "adadelta": "weight_decay_mask"}
+OWN_ARGUMENTS = {
+    "rmsprop": {"rho": "decay"},
+    "adafactor": {
+        "beta2_decay": "decay_rate",
+        "eps1": "eps",
+        "clip_threshold": "clipping_threshold",
+        "weight_decay": "weight_decay_rate",
+    },
+}
+MASKS = {
+    "adamw": "mask",
+    "lion": "mask",
+    "lamb": "mask",
+    "adadelta": "weight_decay_mask",
+    "adafactor": "weight_decay_mask",
+}
 SLOTS = {"m": "mu", "v": "nu", "v_max": "nu_max", "momentum": "trace", "sum": "sum_of_squares"}
 OWN_SLOTS = {
     "adamax": {"u": "nu"},
     "rmsprop": {"mean": "mu"},
     "adadelta": {"v": "e_g", "delta": "e_x"},
+    "adafactor": {"v": "v"},
 }
 
 
@@ -141,9 +157,7 @@ def _optimizer(shown: Shown, rate: str, numbers: Mapping[str, object]) -> str:
 
 
 def _argument(optimizer: str, name: str) -> str:
-    if name == "rho":
-        return "decay" if optimizer == "rmsprop" else "rho"
-    return ARGUMENTS.get(name, name)
+    return OWN_ARGUMENTS.get(optimizer, {}).get(name, ARGUMENTS.get(name, name))
 
 
 def _seen(shown: Shown) -> str:

@@ -26,6 +26,7 @@ CLASSES = {
     "lion": "Lion",
     "lamb": "Lamb",
     "ftrl": "Ftrl",
+    "adafactor": "Adafactor",
 }
 ARGUMENTS = {
     "beta1": "beta_1",
@@ -37,8 +38,11 @@ ARGUMENTS = {
     "lambda1": "l1_regularization_strength",
     "lambda2": "l2_regularization_strength",
     "shrinkage": "l2_shrinkage_regularization_strength",
+    "beta2_decay": "beta_2_decay",
+    "eps1": "epsilon_1",
+    "eps2": "epsilon_2",
 }
-NEGATED = ("power",)  # what they take with the other sign
+NEGATED = ("power", "beta2_decay")  # what they take with the other sign
 # What an optimizer has no argument for; a case may still say that it is zero.
 ABSENT = ("dampening", "momentum_decay")
 CLIPS = {"value": "clipvalue", "norm": "clipnorm", "global_norm": "global_clipnorm"}

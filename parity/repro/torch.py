@@ -39,10 +39,12 @@ CLASSES = {
     "rmsprop": "RMSprop",
     "adagrad": "Adagrad",
     "adadelta": "Adadelta",
+    "adafactor": "Adafactor",
 }
 ARGUMENTS = {
     "rmsprop": {"rho": "alpha"},
     "adagrad": {"initial_accumulator": "initial_accumulator_value"},
+    "adafactor": {"clip_threshold": "d"},
 }
 SLOTS = {
     "m": "exp_avg",
@@ -53,6 +55,11 @@ SLOTS = {
     "momentum": "momentum_buffer",
     "sum": "sum",
     "delta": "acc_delta",
+}
+OWN_SLOTS = {
+    "rmsprop": {"v": "square_avg"},
+    "adadelta": {"v": "square_avg"},
+    "adafactor": {"v": "variance"},
 }
 MODES = {"loop": {"foreach": False}, "foreach": {"foreach": True}, "fused": {"fused": True}}
 
@@ -89,9 +96,8 @@ def _update(shown: Shown, lane: Lane) -> list[str]:
     inside.append("step()" if compiled else "optimizer.step()")
     value = shown.tensor
     if shown.stage is Stage.STATE:
-        slot = SLOTS[shown.slot]
-        if shown.case.optimizer.name in ("rmsprop", "adadelta") and shown.slot == "v":
-            slot = "square_avg"
+        own = OWN_SLOTS.get(shown.case.optimizer.name, {})
+        slot = own.get(shown.slot, SLOTS[shown.slot])
         value = f'optimizer.state[{value}]["{slot}"]'
     return [*body, *indented(inside), f"seen = {value}{index(shown)}.item()"]
 
@@ -114,6 +120,11 @@ def _optimizer(shown: Shown, lane: Lane, rate: object) -> str:
         textbook = OPTIMIZERS[optimizer.name]
         betas = [given.pop(name, textbook[name]) for name in ("beta1", "beta2")]
         arguments["betas"] = tuple(betas)
+    if "eps1" in given or "eps2" in given:
+        eps2 = OPTIMIZERS["adafactor"]["eps2"]  # torch's default too; its eps1 is the dtype's
+        arguments["eps"] = (given.pop("eps1", None), given.pop("eps2", eps2))
+    if "beta2_decay" in given:
+        given["beta2_decay"] = -given["beta2_decay"]
     spelling = ARGUMENTS.get(optimizer.name, {})
     arguments |= {spelling.get(name, name): value for name, value in given.items()}
     if optimizer.name == "amsgrad":

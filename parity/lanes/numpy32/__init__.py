@@ -17,7 +17,7 @@ from parity.lanes.loop import Look, Loop, trained
 from parity.lanes.numpy32.activations import ACTIVATIONS
 from parity.lanes.numpy32.losses import LOSSES, REDUCTIONS, row_weights, targets
 from parity.lanes.numpy32.sums import Shuffle, dot, total
-from parity.lanes.numpy32.updates import UPDATES, starting_state
+from parity.lanes.numpy32.updates import HIDDEN, UPDATES, starting_state
 from parity.trace import Trace
 
 Array = NDArray[Any]
@@ -189,5 +189,6 @@ def _slots(states: dict[str, Tensors]) -> dict[str, Tensors]:
     slots: dict[str, Tensors] = {}
     for name, state in states.items():
         for slot, value in _recorded(state).items():
-            slots.setdefault(slot, {})[name] = value
+            if slot not in HIDDEN:
+                slots.setdefault(slot, {})[name] = value
     return slots

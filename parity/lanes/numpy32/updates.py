@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 State = dict[str, Array]
 Values = Mapping[str, Any]
+# What Adafactor keeps of a matrix; a trace has no place for what has another shape.
+ROWS, COLUMNS = HIDDEN = ("rows", "columns")
 
 
 def sgd(w: Array, g: Array, state: State, h: Values, lr: float, t: int) -> Array:
@@ -175,21 +177,41 @@ def raised(square: Array, h: Values) -> Array:
     return np.asarray(square ** h["power"])
 
 
+def adafactor(w: Array, g: Array, state: State, h: Values, lr: float, t: int) -> Array:
+    """Step along g over its root mean square, kept for rows and columns, as a share of w."""
+    keep = 1 - t ** -h["beta2_decay"]
+    size = max(h["eps2"], root_mean_square(w))
+    w = decayed(w, h, lr)
+    square = g * g + g.dtype.type(h["eps1"])
+    if w.ndim == 2:
+        means = [(slot, square.mean(axis=axis, dtype=w.dtype)) for slot, axis in LINES]
+        rows, columns = (renewed(state, slot, mean, keep) for slot, mean in means)
+        state["v"] = np.outer(rows, columns) / rows.mean(dtype=w.dtype)
+    else:
+        state["v"] = average(state["v"], square, keep)
+    direction = g / root(state["v"])
+    direction = direction / max(1.0, root_mean_square(direction) / h["clip_threshold"])
+    return moved(w, direction, size * min(lr, 1 / math.sqrt(t)))
+
+
+LINES = ((ROWS, 1), (COLUMNS, 0))
+
+
+def renewed(state: State, slot: str, new: Array, share: float) -> Array:
+    """Renew the average in a slot that the case's parameters have not the shape of."""
+    state[slot] = average(state.get(slot, np.zeros_like(new)), new, share)
+    return state[slot]
+
+
+def root_mean_square(values: Array) -> float:
+    """Return the root mean square of all elements."""
+    return float(np.sqrt(np.mean(values * values, dtype=values.dtype)))
+
+
 Update = Callable[[Array, Array, State, Values, float, int], Array]
 OPTIMIZERS = (
-    sgd,
-    adam,
-    adamw,
-    amsgrad,
-    adamax,
-    nadam,
-    radam,
-    rmsprop,
-    adagrad,
-    adadelta,
-    lion,
-    lamb,
-    ftrl,
+    *(sgd, adam, adamw, amsgrad, adamax, nadam, radam, rmsprop, adagrad, adadelta, lion),
+    *(lamb, ftrl, adafactor),
 )
 UPDATES: dict[str, Update] = {update.__name__: update for update in OPTIMIZERS}
 # The slots before the first step; rmsprop's last two only where they are used.
@@ -203,6 +225,7 @@ SLOTS: dict[str, tuple[str, ...]] = {
     "adadelta": ("v", "delta"),
     "lion": ("m",),
     "ftrl": ("sum", "z"),
+    "adafactor": ("v",),
 }
 
 

@@ -21,6 +21,10 @@ RULES: Mapping[str, str] = {
     "Lamb": "lamb",
     "Ftrl": "ftrl",
 }
+# What the oracle has and a watch cannot judge.
+APART: Mapping[str, str] = {
+    "Adafactor": "Adafactor works on whole tensors, and a watch records elements of them"
+}
 SPELLINGS: Mapping[str, str] = {
     "beta_1": "beta1",
     "beta_2": "beta2",

@@ -62,7 +62,8 @@ class TfKeras:
         """Return the oracle's name for an optimizer, or why there is none."""
         rule = _KINDS.get(type(optimizer))
         if rule is None:
-            return None, f"the oracle has no {type(optimizer).__name__}"
+            name = type(optimizer).__name__
+            return None, arguments.APART.get(name, f"the oracle has no {name}")
         beyond = arguments.why(optimizer, ())
         return (None, beyond) if beyond else (rule, "")
 

@@ -20,6 +20,10 @@ RULES: Mapping[type, str] = {
     optim.Adagrad: "adagrad",
     optim.Adadelta: "adadelta",
 }
+# What the oracle has and a watch cannot judge.
+APART: Mapping[type, str] = {
+    optim.Adafactor: "Adafactor works on whole tensors, and a watch records elements of them"
+}
 SPELLINGS: Mapping[str, str] = {
     "alpha": "rho",
     "initial_accumulator_value": "initial_accumulator",
@@ -34,7 +38,8 @@ class Arguments:
     def __init__(self, optimizer: Optimizer) -> None:
         self.optimizer = optimizer
         self.rule = RULES.get(type(optimizer))
-        self.why = "" if self.rule else f"the oracle has no {type(optimizer).__name__}"
+        none = f"the oracle has no {type(optimizer).__name__}"
+        self.why = "" if self.rule else APART.get(type(optimizer), none)
         # Adagrad's state is there before its first step; SGD's momentum counts none.
         if any(float(state.get("step", 1)) for state in optimizer.state.values()):
             self.rule, self.why = None, "the optimizer had taken steps before it was watched"
