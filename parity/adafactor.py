@@ -57,7 +57,9 @@ def _now(run: Run, step: int) -> _Step:
     rho = run.lr
     if run.dial("relative_step"):
         rho = functions.minimum(run.lr, run.taken(1.0 / functions.sqrt(t)))
-    return _Step(fresh, rho, run.constant("eps1"), run.dial("eps", "inside"))
+    eps = run.dial("eps", "inside")  # the other places of the dial are beside what it has not
+    where = eps if eps in ("at least", "after") else "inside"
+    return _Step(fresh, rho, run.constant("eps1"), where)
 
 
 def _of_step(run: Run, value: float, name: str) -> Value:
@@ -87,7 +89,7 @@ def _estimate(run: Run, number: int, g: Value, now: _Step) -> Value:
 
 
 def _is_factored(run: Run, shape: tuple[int, ...]) -> bool:
-    least = {"matrices": 0, "from 128": 128, "nothing": float("inf")}[run.dial("factored")]
+    least = {"matrices": 0, "from 128": 128}[run.dial("factored")]
     return len(shape) > 1 and min(shape) >= least
 
 

@@ -52,7 +52,7 @@ DIALS: Mapping[str, tuple[Any, ...]] = {
     # Adafactor: whether 1 / sqrt(t) caps lr, which weights' RMS scales the step, what is factored.
     "relative_step": (True, False),
     "parameter_scale": ("before decay", "after decay"),
-    "factored": ("matrices", "from 128", "nothing"),
+    "factored": ("matrices", "from 128"),
     "clip_eps": (0.0, 1e-6),
     # A hyperparameter that the lane fixes.
     "momentum_decay": (None,),

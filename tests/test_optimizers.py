@@ -324,7 +324,6 @@ TURNED: tuple[tuple[str, str, Any, Callable[[Mapping[str, Any]], Any]], ...] = (
     ("adafactor", "relative_step", False, bool),
     ("adafactor", "parameter_scale", "after decay", lambda a: a.get("weight_decay")),
     ("adafactor", "factored", "from 128", bool),
-    ("adafactor", "factored", "nothing", bool),
     *((name, "rounded", ROUNDED[name], bool) for name in OPTIMIZERS),
     *((name, "rounded", ("beta1**t", "beta2**t"), bool) for name in (*ADAMS, "adamax")),
     ("nadam", "rounded", ("0.96",), bool),

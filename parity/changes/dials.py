@@ -74,10 +74,7 @@ SAYS: Mapping[str, Mapping[Any, str]] = {
     "eps_for_zero": {1e-7: "for an eps of 0 it takes 1e-7"},
     "relative_step": {False: "lr is not capped at 1 / sqrt(t)"},
     "parameter_scale": {"after decay": "the step is scaled by the decayed weights"},
-    "factored": {
-        "from 128": "matrices are factored from 128 rows and columns on",
-        "nothing": "matrices are not factored",
-    },
+    "factored": {"from 128": "matrices are factored from 128 rows and columns on"},
     "first_square": {1.0: "the mean square starts at one"},
     "updates": {2: "every update was applied twice"},
     "frozen": {("kernel",): "kernels were not updated", ("bias",): "biases were not updated"},

@@ -62,7 +62,7 @@ def _ignored() -> list[Change]:
     for name, values in IGNORED.items():
         for value in values:
             says = f"{name} was ignored: {value:g} was used"
-            says = f"{name} was left out" if name == "eps" and not value else says
+            says = f"{name} was left out" if name in ("eps", "eps1") and not value else says
             turn = _argument(name, _always(value))
             found.append(Change("optimizer", f"{name} ignored", value, says, turn))
     return found
