@@ -111,20 +111,7 @@ class Bounded:
         return Bounded(-self.value, self.error, self.arithmetic)
 
     def __matmul__(self, other: Any) -> Bounded:
-        a, b = pair(self, other)
-        size_a, size_b = np.abs(a.value), np.abs(b.value)
-        inherited: Any = 0.0
-        if not b.exact:
-            inherited = size_a @ full(b)
-        if not a.exact:
-            inherited = inherited + full(a) @ (size_b + b.error)
-        terms = a.value.shape[-1]
-        magnitude = size_a @ size_b + inherited
-        factors, sums = a.arithmetic.factors, terms
-        if factors:
-            inherited = inherited + (2 * factors + factors**2) * magnitude
-            sums = 2 * terms  # cut, not rounded: off by a whole unit
-        return summed(a.value @ b.value, inherited, magnitude, sums, a.arithmetic, products=terms)
+        return product(self, other)
 
     def __getitem__(self, key: Any) -> Bounded:
         error = self.error if self.exact else full(self)[key]
@@ -180,6 +167,32 @@ def near(one: Bounded, other: Bounded) -> Array:
     same = (one.value == other.value) | (np.isnan(one.value) & np.isnan(other.value))
     both: Array = close | same
     return both
+
+
+def product(a: Value, b: Value, more: Value = None) -> Bounded:
+    """Return a @ b and, where there is `more`, a @ b + more.
+
+    It is one more term of the sum: compilers turn such an addition into the start of the product.
+    """
+    a, b = pair(a, b)
+    size_a, size_b = np.abs(a.value), np.abs(b.value)
+    inherited: Any = 0.0
+    if not b.exact:
+        inherited = size_a @ full(b)
+    if not a.exact:
+        inherited = inherited + full(a) @ (size_b + b.error)
+    products = terms = a.value.shape[-1]
+    value, magnitude = a.value @ b.value, size_a @ size_b + inherited
+    factors = a.arithmetic.factors
+    if factors:
+        inherited = inherited + (2 * factors + factors**2) * magnitude
+        terms = 2 * terms  # cut, not rounded: off by a whole unit
+    if more is not None:
+        more, _ = pair(more, a)
+        value, terms = value + more.value, terms + 1
+        inherited = inherited + more.error
+        magnitude = magnitude + np.abs(more.value) + more.error
+    return summed(value, inherited, magnitude, terms, a.arithmetic, products=products)
 
 
 def summed(

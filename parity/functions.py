@@ -11,12 +11,20 @@ from typing import Any
 
 import numpy as np
 
+from parity import bounds
 from parity.bounds import Arithmetic, Array, Bounded, Value, exact, full, pair, rounded, summed
 
 # Elementary functions are not correctly rounded. The fast vector libraries that frameworks call
 # document at most 4 ulp (SLEEF's "u35" functions 3.5, Intel's low-accuracy SVML 4).
 ELEMENTARY_ULP = 4
 _erf = np.vectorize(math.erf, otypes=[np.float64])
+
+
+def product(a: Value, b: Value, more: Value = None) -> Value:
+    """Return a @ b, and `more` added to it before, after or between the products."""
+    if isinstance(a, Bounded) or isinstance(b, Bounded):
+        return bounds.product(a, b, more)
+    return a @ b if more is None else a @ b + more
 
 
 def any_of(*forms: Value) -> Value:

@@ -46,9 +46,8 @@ def forward(
     """
     seen = Forward([], [], [], masks)
     for number, layer in enumerate(layers):
-        z = x @ weights[f"layer{number}/kernel"]
-        if layer.bias:
-            z = z + weights[f"layer{number}/bias"][:, None, :]
+        bias = weights[f"layer{number}/bias"][:, None, :] if layer.bias else None
+        z = functions.product(x, weights[f"layer{number}/kernel"], bias)
         output = ACTIVATIONS[layer.activation].value(z, dials)
         seen.inputs.append(x)
         seen.sums.append(z)
@@ -63,8 +62,12 @@ def backward(
     weights: Mapping[str, Value],
     layers: tuple[Layer, ...],
     dials: Dials,
+    penalties: Mapping[str, Value] = MappingProxyType({}),
 ) -> dict[str, Value]:
-    """Return the gradient of each parameter, given the loss's `slope` at the last outputs."""
+    """Return the gradient of each parameter, given the loss's `slope` at the last outputs.
+
+    `penalties` are the slopes of what the loss has for kernels themselves.
+    """
     gradients: dict[str, Value] = {}
     for number in reversed(range(len(layers))):
         layer = layers[number]
@@ -72,7 +75,9 @@ def backward(
         if layer.activation != "linear":
             derivative = ACTIVATIONS[layer.activation].derivative
             slope = slope * derivative(seen.sums[number], seen.outputs[number], dials)
-        gradients[f"layer{number}/kernel"] = seen.inputs[number].swapaxes(1, 2) @ slope
+        name = f"layer{number}/kernel"
+        inputs = seen.inputs[number].swapaxes(1, 2)
+        gradients[name] = functions.product(inputs, slope, penalties.get(name))
         if layer.bias:
             gradients[f"layer{number}/bias"] = functions.total(slope, axis=1)
         if number:

@@ -209,14 +209,12 @@ def _step_gradients(
     if "loss_factor" in dials:
         factor = FACTORS[dials["loss_factor"]](case, rows.shape[1])
         loss, slope = loss * factor, slope * factor
-    gradients = model.backward(seen, slope, known, case.layers, dials)
+    slopes: Tensors = {}
     if case.loss.l2:
         kernels = [name for name in known if name.endswith("/kernel")]
-        extra, slopes = losses.penalty(case.loss, [known[name] for name in kernels], dials)
-        loss = loss + extra
-        for name, more in zip(kernels, slopes, strict=True):
-            gradients[name] = gradients[name] + more
-    return loss, gradients
+        extra, each = losses.penalty(case.loss, [known[name] for name in kernels], dials)
+        loss, slopes = loss + extra, dict(zip(kernels, each, strict=True))
+    return loss, model.backward(seen, slope, known, case.layers, dials, slopes)
 
 
 def _first(tensors: Tensors) -> Tensors:

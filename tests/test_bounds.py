@@ -274,6 +274,31 @@ def test_a_product_of_matrices_is_enclosed(dtype: str, terms: int, flush: bool) 
     assert_encloses(Bounded(va, ea, arithmetic) @ Bounded(vb, eb, arithmetic), seen)
 
 
+@pytest.mark.parametrize("flush", [False, True], ids=["gradual", "flushed"])
+@pytest.mark.parametrize("terms", [1, 9, 33])
+@dtypes
+def test_what_is_added_to_a_product_may_come_first(dtype: str, terms: int, flush: bool) -> None:
+    rng, arithmetic = np.random.default_rng(terms), ARITHMETICS[dtype]
+    a, b, more = (
+        representable(scale * rng.standard_normal(shape), dtype)
+        for scale, shape in ((2.0**-5, (12, terms)), (2.0**-5, (terms, 15)), (1.0, (12, 15)))
+    )
+    products = native(operator.mul, dtype, flush, a.T[:, :, None], b[:, None, :])
+    first = more
+    for part in products:
+        first = native(operator.add, dtype, flush, first, part)
+    shuffled = in_any_order(np.concatenate([products, more[None]]), dtype, flush, rng)
+    known = functions.product(*(bounds.exact(x, arithmetic) for x in (a, b, more)))
+    assert_encloses(known, first)
+    assert_encloses(known, shuffled)
+    last = bounds.exact(a, arithmetic) @ bounds.exact(b, arithmetic) + more
+    beyond = np.abs(first - last.value) > last.error
+    assert beyond.any() == (terms > 1)
+    (va, ea), (vb, eb), (vc, ec) = (blurred(x, rng) for x in (a, b, more))
+    blurry = (Bounded(va, ea, arithmetic), Bounded(vb, eb, arithmetic), Bounded(vc, ec, arithmetic))
+    assert_encloses(functions.product(*blurry), first)
+
+
 @pytest.mark.parametrize("terms", [16, 128])
 def test_a_sum_of_products_that_all_underflow_is_enclosed(terms: int) -> None:
     a, b = np.full((1, terms), 2.0**-63), np.full((terms, 1), 2.0**-64)
