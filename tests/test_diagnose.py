@@ -212,7 +212,9 @@ def test_a_fault_out_of_reach_gets_no_name(fault: Fault) -> None:
     assert found.sentence == f"none of {found.tried} explanations fits"
 
 
-@pytest.mark.parametrize("name", ["adagrad's last sum", "the last element not updated"])
+@pytest.mark.parametrize(
+    "name", ["adagrad's last sum", "the last element not updated", "adafactor's step not clipped"]
+)
 def test_no_name_is_better_than_a_wrong_one(name: str) -> None:
     assert named(NAMES[name]).explanations == ()
 

@@ -37,6 +37,8 @@ IGNORED: Mapping[str, tuple[float | bool, ...]] = {
 }
 RATES = (0.01, 0.001, 0.1, 1.0, 1e-4, 2e-3)
 NUMBERS = tuple(name for name, values in IGNORED.items() if not isinstance(values[0], bool))
+# Those that may be taken for another number: a threshold of twice as much is none in a short run.
+TAKEN = tuple(name for name in NUMBERS if name != "clip_threshold")
 
 
 def _argument(name: str, value: Callable[[Mapping[str, Any]], Any]) -> Turn:
@@ -94,7 +96,7 @@ def _changed(name: str, change: Callable[[float], float]) -> Callable[[Mapping[s
 
 def _transformed() -> list[Change]:
     found = []
-    for name in NUMBERS:
+    for name in TAKEN:
         for form, change in TRANSFORMED.items():
             if (name, form) in DIALED:
                 continue
