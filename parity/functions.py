@@ -101,6 +101,20 @@ def sigmoid(x: Value) -> Value:
     return _elementary(value, inherited, x.arithmetic, size=np.maximum(value, 0.5))
 
 
+def softplus(x: Value) -> Value:
+    """Return log(1 + e**x)."""
+    return maximum(x, 0.0) + log(1.0 + exp(-absolute(x)))
+
+
+def logistic(x: Value) -> Value:
+    """Return the slope of softplus at x: the logistic function, in the two forms in use.
+
+    As e**(x - softplus(x)), which is how JAX differentiates logaddexp, it is off by a unit of x:
+    far out the difference is small, and x is not.
+    """
+    return any_of(sigmoid(x), exp(x - softplus(x)))
+
+
 def erf(x: Value) -> Value:
     """Return the error function of x."""
     if not isinstance(x, Bounded):

@@ -106,8 +106,8 @@ def _binary_cross_entropy(loss: Loss, z: Value, y: Array) -> Terms:
     tail = functions.log(1.0 + functions.exp(-functions.absolute(z)))
     joined = functions.maximum(z, 0.0) - z * y + tail
     apart = y * (functions.maximum(-z, 0.0) + tail) + (1.0 - y) * (functions.maximum(z, 0.0) + tail)
-    s = functions.sigmoid(z)
-    return functions.any_of(joined, apart), functions.any_of(s - y, (1.0 - y) * s - y * (1.0 - s))
+    s, rest = functions.logistic(z), functions.logistic(-z)
+    return functions.any_of(joined, apart), functions.any_of(s - y, (1.0 - y) * s - y * rest)
 
 
 def _softmax_cross_entropy(z: Value, target: Value, class_weights: Any) -> Terms:

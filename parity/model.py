@@ -112,13 +112,13 @@ def _elu_derivative(z: Value, a: Value, dials: Dials) -> Value:
 
 
 def _softplus(z: Value, dials: Dials) -> Value:
-    smooth = functions.maximum(z, 0.0) + functions.log(1.0 + functions.exp(-functions.absolute(z)))
+    smooth = functions.softplus(z)
     threshold = dials.get("softplus_threshold")
     return smooth if threshold is None else functions.select(z - float(threshold), z, smooth)
 
 
 def _softplus_derivative(z: Value, a: Value, dials: Dials) -> Value:
-    smooth = functions.sigmoid(z)
+    smooth = functions.logistic(z)
     threshold = dials.get("softplus_threshold")
     if threshold is None:
         return smooth

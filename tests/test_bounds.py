@@ -37,6 +37,7 @@ ELEMENTARY: dict[str, tuple[Callable[[Any], Any], Callable[[Array], Array], Call
     "log": (functions.log, np.abs, lambda x: mp.log(x) if x else mpf("-inf")),
     "tanh": (functions.tanh, lambda x: x, mp.tanh),
     "sigmoid": (functions.sigmoid, lambda x: x, lambda x: 1 / (1 + mp.exp(-x))),
+    "logistic": (functions.logistic, lambda x: x, lambda x: 1 / (1 + mp.exp(-x))),
     "erf": (functions.erf, lambda x: x, mp.erf),
     "cube": (
         lambda x: functions.power(x, 3),
@@ -304,6 +305,19 @@ def test_a_sum_of_products_that_all_underflow_is_enclosed(terms: int) -> None:
     a, b = np.full((1, terms), 2.0**-63), np.full((terms, 1), 2.0**-64)
     result = bounds.exact(a, ARITHMETICS["float32"]) @ bounds.exact(b, ARITHMETICS["float32"])
     assert_encloses(result, np.zeros((1, 1)))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_logistic_function_is_enclosed_as_jax_differentiates_it(dtype: str) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.uniform(-40, 40, 2000).astype(dtype)
+    softplus = np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
+    seen = np.exp(x - softplus).astype(np.float64)
+    known = bounds.exact(x.astype(np.float64), ARITHMETICS[dtype])
+    assert_encloses(functions.logistic(known), seen)
+    one = functions.sigmoid(known)
+    beyond = np.abs(seen - one.value) > one.error
+    assert beyond.any() == (dtype == "float64")  # in float32 the tail is gone before it matters
 
 
 @dtypes
