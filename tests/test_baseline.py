@@ -148,7 +148,7 @@ def test_a_known_divergence_is_no_failure_until_it_changes(pytester: pytest.Pyte
     plant(pytester.path, FAILS)
     result, kinds = compared(pytester)
     assert (result.ret, kinds) == (pytest.ExitCode.TESTS_FAILED, {"error"})
-    result.stdout.fnmatch_lines(["  mine *: diverges at step * -> raised: *no kernel*"])
+    result.stdout.fnmatch_lines(["  mine *: * -> raised: *no kernel*"])
 
 
 def test_sums_in_another_order_are_rounding(pytester: pytest.Pytester) -> None:

@@ -15,6 +15,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from parity.parts import OPTIMIZERS
 from parity.progress import Progress, wanted
 
 pytest_plugins = ["pytester"]
@@ -24,7 +25,7 @@ PYTEST = [sys.executable, "-m", "pytest", "--pyargs", "parity", "--parity-profil
 LINEAR = ["--parity-lanes=numpy32", "-k", "linear"]
 # Fewer rows than the header has, so that the screen scrolls; all that pytest writes fits in a row.
 ROWS, COLUMNS = 8, 160
-DOTS = ["." * count for count in range(12)]
+DOTS = ["." * count for count in range(len(OPTIMIZERS) + 1)]
 
 
 class Screen:
@@ -152,7 +153,7 @@ def shown(screen: Screen) -> list[str]:
 def results(lines: Sequence[str]) -> list[str]:
     """Return what stays of a run from its first result on, without times and xdist's choice."""
     lines = [re.sub(r"in [\d.]+s|gw\d|=", "", line).rstrip() for line in lines]
-    begin = r"numpy32 \.|\.{11}|.* PASSED"
+    begin = rf"numpy32 \.|\.{{{len(OPTIMIZERS)}}}|.* PASSED"
     first = next(number for number, line in enumerate(lines) if re.match(begin, line))
     last = max(number for number, line in enumerate(lines) if " passed" in line)
     return lines[first : last + 1]
@@ -167,8 +168,7 @@ def test_a_line_below_the_results_comes_and_goes(tmp_path: Path, words: list[str
     pattern = r"parity: (\d+) cases, \d+\.\d a second, 0 findings"
     cases = [int(match[1]) for line in told if (match := re.fullmatch(pattern, line))]
     assert len(told) == len(cases), told
-    # Two cases for each of eleven optimizers.
-    assert list(range(0, 23, 2)) == list(dict.fromkeys(cases))
+    assert list(range(0, 2 * len(OPTIMIZERS) + 1, 2)) == list(dict.fromkeys(cases))  # two each
     if not words:
         rows = [row for row, below in screen.seen if below]
         assert list(dict.fromkeys(rows)) == [f"numpy32 {dots}".rstrip() for dots in DOTS]
