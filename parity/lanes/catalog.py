@@ -40,13 +40,13 @@ _KERAS_OPTIONS = tuple(o for o in OPTIONS if o != "label_smoothing of integers")
 # Backend, mode and pace: fit traces or compiles almost every case anew.
 _KERAS_MODES = (
     ("tensorflow", "apply", 1.0),
-    ("tensorflow", "fit", 0.03),
-    ("tensorflow", "eager", 0.03),
+    ("tensorflow", "fit", 0.04),
+    ("tensorflow", "eager", 0.04),
     ("torch", "apply", 1.0),
     ("torch", "fit", 0.2),
     ("jax", "apply", 0.3),
-    ("jax", "fit", 0.015),
-    ("jax", "eager", 0.015),
+    ("jax", "fit", 0.02),
+    ("jax", "eager", 0.02),
 )
 _KERAS = tuple(
     Lane(
@@ -96,7 +96,7 @@ _JAX = tuple(
         x64={"JAX_ENABLE_X64": "1"},
         pace=pace,
     )
-    for mode, pace in (("", 0.4), ("plain", 0.015), ("jit", 0.03))
+    for mode, pace in (("", 0.4), ("plain", 0.02), ("jit", 0.04))
 )
 
 _NUMPY32 = Lane(
@@ -166,7 +166,7 @@ _TENSORFLOW = tuple(
         environment=_TENSORFLOW_ENVIRONMENT,
         pace=pace,
     )
-    for mode, pace in (("graph", 1.0), ("eager", 1.0), ("xla", 0.03), ("v1", 1.0))
+    for mode, pace in (("graph", 1.0), ("eager", 1.0), ("xla", 0.04), ("v1", 1.0))
 )
 
 _TF_KERAS_ADAM = ("beta1", "beta2", "eps")
@@ -201,7 +201,7 @@ _TF_KERAS = tuple(
         environment=_TENSORFLOW_ENVIRONMENT,
         pace=pace,
     )
-    for mode, pace in (("current", 1.0), ("legacy", 1.0), ("fit", 0.03))
+    for mode, pace in (("current", 1.0), ("legacy", 1.0), ("fit", 0.04))
 )
 
 _ON_CPUS = (*_TORCH, *_KERAS, *_TENSORFLOW, *_TF_KERAS, *_JAX, _NUMPY32)
