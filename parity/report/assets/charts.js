@@ -20,11 +20,19 @@ function logAxis(extra) {
   return plain;
 }
 
+// A figure has its height from the page's style, the plot what the legend leaves of it: nothing
+// below moves when a chart is drawn.
+function room(figure, chart) {
+  const legend = $(".u-legend", chart.root).offsetHeight;
+  return { width: Math.max(240, figure.clientWidth), height: Math.max(120, figure.clientHeight - legend) };
+}
+
 function draw(figure, make) {
   drawn.get(figure)?.destroy();
   const { options, data } = make();
-  const width = Math.max(240, figure.clientWidth);
-  drawn.set(figure, new uPlot({ width, height: 190, ...options }, data, figure));
+  const chart = new uPlot({ width: 240, height: 120, ...options }, data, figure);
+  chart.setSize(room(figure, chart));
+  drawn.set(figure, chart);
 }
 
 const makers = new Map();
@@ -35,9 +43,8 @@ const seenNow = new IntersectionObserver((entries) => {
 }, { rootMargin: "200px" });
 const resized = new ResizeObserver((entries) => {
   for (const { target } of entries) {
-    const width = Math.max(240, target.clientWidth);
     const chart = drawn.get(target);
-    if (chart && target.clientWidth && chart.width !== width) chart.setSize({ width, height: chart.height });
+    if (chart && target.clientWidth && chart.width !== target.clientWidth) chart.setSize(room(target, chart));
   }
 });
 function chart(figure, make) {

@@ -18,7 +18,6 @@ function speedChart(group, only) {
   const ceiling = group.sizes.map((size) => size.ceiling || null);
   return {
     options: {
-      height: 300,
       legend: LEGEND,
       focus: { alpha: 0.25 },
       cursor: { focus: { prox: 24 } },
