@@ -190,7 +190,7 @@ def _fingerprint(harness: Harness, runs: Runs) -> Fingerprint:
         optimizer=runs.optimizer,
         dtype=runs.dtype,
         dials={dial: value for dial, value in in_force.items() if dial in SEMANTIC},
-        precision={dial: value for dial, value in in_force.items() if dial in PRECISION},
+        precision=_precision(runs.optimizer, in_force),
         defaults=_defaults(harness, runs),
         state=tuple(runs.traces[0][1].state),
         cases=len(runs.traces),
@@ -199,6 +199,19 @@ def _fingerprint(harness: Harness, runs: Runs) -> Fingerprint:
         other=other,
         why=why,
     )
+
+
+def _precision(optimizer: str, in_force: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how finely numbers are held; of those rounded by name, the optimizer's own."""
+    from parity.parts import OPTIMIZERS
+
+    given = OPTIMIZERS[optimizer]
+    own = {"lr", *given, *(f"{name}**t" for name in given)}
+    if "momentum_decay" in given:
+        own |= {"0.96", "mu_product/0.96", "mu_product/beta1"}
+    found = {dial: value for dial, value in in_force.items() if dial in PRECISION}
+    rounded = tuple(name for name in found.pop("rounded", ()) if name in own)
+    return {**found, "rounded": rounded} if rounded else found
 
 
 def _next_best(harness: Harness, runs: Runs) -> tuple[float, str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from parity.cli import main
-from parity.fingerprint import CLEARLY, Fingerprint, common
+from parity.fingerprint import CLEARLY, Fingerprint, _precision, common
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +39,15 @@ def test_defaults_are_found_by_leaving_arguments_out(
     found, _ = control
     wanted = {"beta1": 0.9, "beta2": 0.999, "eps": 1e-08, "weight_decay": 0.0}
     assert found["defaults"] == wanted
+
+
+def test_of_the_rounded_numbers_an_optimizer_has_its_own() -> None:
+    lane = {"rounded": ("lr", "beta1", "momentum", "beta2**t", "0.96", "clip"), "eps": "hat"}
+    assert _precision("sgd", lane) == {"rounded": ("lr", "momentum")}
+    assert _precision("nadam", lane) == {"rounded": ("lr", "beta1", "beta2**t", "0.96")}
+    assert _precision("adagrad", {**lane, "rounded": ("rho",), "constants": "working"}) == {
+        "constants": "working"
+    }
 
 
 def test_the_page_has_a_row_for_the_lane(control: tuple[dict[str, object], str]) -> None:
