@@ -23,21 +23,20 @@ NUMBER_ROUNDINGS = 6
 class Run:
     """An optimizer's run over one vector of parameters: its constants, dials and slots so far.
 
-    `decayed` is 1 where weight decay applies and 0 elsewhere; `tensors` numbers each element's
-    tensor, and `shapes` has the tensors' shapes. `factors` is what a rule keeps that has another
-    shape than the parameters; `before` are the weights before the step's decay.
+    `decayed` is 1 where weight decay applies and 0 elsewhere; `shapes` are those of the tensors
+    that lie end to end in the vector. `factors` is what a rule keeps that has another shape than
+    the parameters; `before` are the weights before the step's decay.
     """
 
     hyperparameters: Mapping[str, float | bool]
     dials: Dials
     like: Value
     decayed: Array
-    tensors: Array
+    shapes: tuple[tuple[int, ...], ...]
     state: dict[str, Value] = field(default_factory=dict)
     scalars: dict[str, Value] = field(default_factory=dict)
     lr: Value = 0.0
     partial: bool = False
-    shapes: tuple[tuple[int, ...], ...] = ()
     factors: dict[str, Value] = field(default_factory=dict)
     before: Value = 0.0
 
@@ -48,6 +47,11 @@ class Run:
             stop = start + int(np.prod(shape))
             yield slice(start, stop), shape
             start = stop
+
+    def spread(self, numbers: list[Value]) -> Value:
+        """Return a vector in which all elements of a tensor are that tensor's number."""
+        sizes = [int(np.prod(shape)) for shape in self.shapes]
+        return functions.spread(numbers, np.repeat(np.arange(len(sizes)), sizes))
 
     def dial(self, name: str, textbook: Any = None) -> Any:
         """Return the dial's setting; or the textbook's (by default the first)."""

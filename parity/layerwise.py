@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from parity import functions
 from parity.bounds import Value
 from parity.constants import Run
@@ -28,14 +26,13 @@ def lamb(run: Run, w: Value, g: Value, step: int) -> Value:
 
 
 def _trust_ratio(run: Run, w: Value, u: Value) -> Value:
-    """Return |w| / |u| of each element's tensor."""
+    """Return |w| / |u| of each element's tensor, or of all as one."""
     kind = run.dial("trust_ratio")
     if kind == "none":
         return 1.0
-    tensors = run.tensors if kind == "each tensor" else np.zeros_like(run.tensors)
-    numbers, where = np.unique(tensors, return_inverse=True)
-    ratios = [_ratio(_norm(w[where == n]), _norm(u[where == n])) for n in range(len(numbers))]
-    return functions.spread(ratios, where)
+    if kind == "all tensors":
+        return _ratio(_norm(w), _norm(u))
+    return run.spread([_ratio(_norm(w[part]), _norm(u[part])) for part, _ in run.parts()])
 
 
 def _norm(x: Value) -> Value:

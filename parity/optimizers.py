@@ -1,9 +1,8 @@
 """Every optimizer: its update rule, the rule's source, and the dials on which others differ.
 
-A rule takes all parameters of a model as one vector (`run.tensors` says which tensor an element is
-of) and returns the weights after the step; it keeps its slots in `state`. Hyperparameters come as
-`Value`s, so that a constant such as 1 - beta2 carries the rounding of the precision it was computed
-in.
+A rule takes all parameters of a model as one vector (`run.parts()` are its tensors) and returns the
+weights after the step; it keeps its slots in `state`. Hyperparameters come as `Value`s, so that a
+constant such as 1 - beta2 carries the rounding of the precision it was computed in.
 """
 
 from __future__ import annotations
@@ -238,13 +237,13 @@ def _nadam_product(run: Run, now: Value, step: int) -> Value:
     if run.dial("mu_product") == "per tensor":
         # Traced twice at first and once more for a partial batch, each tensor's part of the graph
         # has its own number for the counter, and leaves the product alone at that step only.
-        number = (int(run.tensors.max()) + 1) * (2 if run.partial else 1)
+        number = len(run.shapes) * (2 if run.partial else 1)
         products = []
-        for tensor in range(int(run.tensors.max()) + 1):
+        for tensor in range(len(run.shapes)):
             last = last if step == number + tensor else last * now
             products.append(last)
         run.scalars["mu_product"] = last
-        return functions.spread(products, run.tensors)
+        return run.spread(products)
     # Of a mu_t that is known to the last bit, so is the product.
     if run.dial("mu_product") == "float32" and run.dial("correction") != "float32":
         pair = [x.value if isinstance(x, Bounded) else x for x in (now, last)]
@@ -279,5 +278,5 @@ RULES: Mapping[str, Rule] = {
     "ftrl": ftrl,
     "adafactor": adafactor,
 }
-# Those that need the norms of whole tensors; the others work element by element.
-WHOLE = ("lamb",)
+# Those that need whole tensors; the others work element by element.
+WHOLE = ("lamb", "adafactor")

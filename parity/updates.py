@@ -97,13 +97,11 @@ class Vector:
         for name in of.undecayed:
             decayed[self.slices[name]] = 0.0
         like = exactly(decayed, arithmetic)
-        sizes = [int(np.prod(shape)) for shape in of.shapes.values()]
-        tensors = np.repeat(np.arange(len(sizes)), sizes)
         given = of.hyperparameters[0]
         shapes = tuple(of.shapes.values())
-        self.run = Run(given, dials, like, decayed, tensors, shapes=shapes)
+        self.run = Run(given, dials, like, decayed, shapes)
         self.runs = [
-            Run(given, dials, like[part], decayed[part], tensors[part], shapes=(shape,))
+            Run(given, dials, like[part], decayed[part], (shape,))
             for part, shape in zip(self.slices.values(), shapes, strict=True)
             if dials.get("counted", "").startswith("per tensor")
         ]

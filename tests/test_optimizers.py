@@ -6,7 +6,7 @@ The formulas below are transcribed from the sources that the rules name, one wei
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -24,10 +24,18 @@ from parity.parts import OPTIMIZERS
 from parity.precision import representable
 
 STEPS = 8
-TENSORS = np.array([0, 0, 0, 0, 1, 1])  # the tensor to which each weight belongs
 SHAPES = ((2, 2), (2,))
+TENSORS = (0, 0, 0, 0, 1, 1)  # the tensor to which each weight belongs
 State = dict[str, Any]
+Numbers = list[Any]
 Formula = Callable[["Settings", State, Any, Any, int], Any]
+
+
+class Decay(NamedTuple):
+    """The weights before a step's decay, and what decay adds to the step."""
+
+    before: Numbers
+    in_step: Numbers
 
 
 class Settings:
@@ -143,7 +151,7 @@ def products_per_tensor(s: Settings) -> list[list[Any]]:
     Every tensor multiplies its factor into the one product, but for once: the first at the step
     that is the number of tensors, the second at the next one, and so on.
     """
-    tensors, product = int(TENSORS.max()) + 1, mpf(1)
+    tensors, product = len(SHAPES), mpf(1)
     found: list[list[Any]] = [[] for _ in range(tensors)]
     for t in range(1, STEPS + 1):
         for k in range(tensors):
@@ -219,24 +227,33 @@ def ftrl(s: Settings, state: State, w: Any, g: Any, t: int) -> Any:
     return -(z - mp.sign(z) * s.lambda1) / ((s.beta + n**s.power) / s.lr + ridge)
 
 
-def lamb(
-    s: Settings, states: list[State], w: list[Any], g: list[Any], pulls: list[Any], t: int
-) -> list[Any]:
-    """You et al. 2020, algorithm 2; `pulls` are what decay adds to the step."""
+def lamb(s: Settings, states: list[State], w: Numbers, g: Numbers, decay: Decay, t: int) -> Numbers:
+    """You et al. 2020, algorithm 2."""
     u = []
-    for state, gradient, pull in zip(states, g, pulls, strict=True):
+    for state, gradient, pull in zip(states, g, decay.in_step, strict=True):
         m, v, first, second = moments(s, state, gradient, t)
         u.append(m / first / root(s, v, second) + pull)
     kind = s.dial("trust_ratio")
-    tensors = [0 if kind == "all tensors" else int(tensor) for tensor in TENSORS]
+    tensors = [0 if kind == "all tensors" else tensor for tensor in TENSORS]
 
-    def norm(values: list[Any], of: int) -> Any:
+    def norm(values: Numbers, of: int) -> Any:
         return mp.sqrt(
             mp.fsum(x**2 for x, tensor in zip(values, tensors, strict=True) if tensor == of)
         )
 
     ratios = [mpf(1) if kind == "none" else norm(w, of) / norm(u, of) for of in tensors]
     return [x - s.lr * r * y for x, r, y in zip(w, ratios, u, strict=True)]
+
+
+def by_tensor(
+    s: Settings, states: list[State], w: Numbers, g: Numbers, decay: Decay, t: int
+) -> Numbers:
+    """Shazeer and Stern 2018; what is kept of rows and columns stands with the first element."""
+    kept = states[0].setdefault("kept", {})
+    weights, v = adafactor(s, kept, SHAPES, decay.before, w, g, t)
+    for state, one in zip(states, v, strict=True):
+        state["v"] = one
+    return weights
 
 
 FORMULAS: Mapping[str, Formula] = {
@@ -253,9 +270,8 @@ FORMULAS: Mapping[str, Formula] = {
     "lion": lion,
     "ftrl": ftrl,
 }
-# Those that need whole tensors: of all states, weights and gradients, and what decay adds to steps.
-WHOLE = {"lamb": lamb}
-TENSORWISE = {"adafactor": adafactor}  # those that see whole tensors
+# Those that need whole tensors: all elements' states, weights and gradients.
+WHOLE = {"lamb": lamb, "adafactor": by_tensor}
 
 # What each optimizer is called with; betas for which a few steps get past every threshold.
 MOMENTS = {"beta1": 0.85, "beta2": 0.9, "eps": 1e-3}
@@ -367,7 +383,7 @@ def rule(call: Call, like: Any) -> list[tuple[Any, dict[str, Any]]]:
     """Return the oracle's weights and slots after each step; with bounds if `like` has them."""
     name, arguments, dials = call
     w, g, rates, decayed = data()
-    run = Run({**OPTIMIZERS[name], **arguments}, dials, like, decayed, TENSORS, shapes=SHAPES)
+    run = Run({**OPTIMIZERS[name], **arguments}, dials, like, decayed, SHAPES)
     after = []
     for step in range(STEPS):
         run.lr = run.number(float(rates[step]) * FASTER.get(name, 1.0), "lr")
@@ -386,11 +402,10 @@ def formula(call: Call) -> list[tuple[list[Any], dict[str, list[Any]]]]:
     states: list[State] = [{} for _ in decayed]
     if dials.get("mu_product") == "per tensor":
         products = products_per_tensor(Settings({**OPTIMIZERS[name], **arguments}, dials, rates[0]))
-        states = [{"mu_products": products[k]} for k in TENSORS.tolist()]
+        states = [{"mu_products": products[k]} for k in TENSORS]
     textbook = "decoupled" if name in DECOUPLED else "coupled"
     coupled = dials.get("weight_decay", textbook) == "coupled"
     in_step = name == "lamb" and dials.get("decay_at", "in the step") == "in the step"
-    kept: State = {}
     after = []
     for step, lr in enumerate(rates.tolist()):
         s = Settings({**OPTIMIZERS[name], **arguments}, dials, lr * FASTER.get(name, 1.0))
@@ -401,17 +416,14 @@ def formula(call: Call) -> list[tuple[list[Any], dict[str, list[Any]]]]:
             gradients = [x + pull for x, pull in zip(gradients, pulls, strict=True)]
         elif not in_step:
             weights = [x - s.lr * pull for x, pull in zip(weights, pulls, strict=True)]
-        pulls = pulls if in_step and not coupled else [mpf(0)] * len(pulls)
-        if name in TENSORWISE:
-            whole = (before, weights, gradients)
-            weights, v = TENSORWISE[name](s, kept, SHAPES, *whole, step + 1)
-            states = [{"v": one} for one in v]
-        elif name in WHOLE:
-            weights = WHOLE[name](s, states, weights, gradients, pulls, step + 1)
+        if name in WHOLE:
+            added = pulls if in_step and not coupled else [mpf(0)] * len(pulls)
+            told = Decay(before, added)
+            weights = WHOLE[name](s, states, weights, gradients, told, step + 1)
         else:
             each = zip(states, weights, gradients, strict=True)
             weights = [FORMULAS[name](s, *one, step + 1) for one in each]
-        slots = {slot: [state[slot] for state in states] for slot in states[0]}
+        slots = {slot: [state[slot] for state in states] for slot in states[-1]}
         after.append((weights, slots))
     return after
 
@@ -427,7 +439,7 @@ LIKE = bounds.exact(np.zeros(6), DOUBLE)
 
 
 def test_every_optimizer_has_a_rule_and_a_formula() -> None:
-    assert set(RULES) == {*FORMULAS, *WHOLE, *TENSORWISE} == set(ARGUMENTS) == set(OPTIMIZERS)
+    assert set(RULES) == {*FORMULAS, *WHOLE} == set(ARGUMENTS) == set(OPTIMIZERS)
 
 
 @calls
@@ -512,7 +524,7 @@ def test_an_accumulator_that_the_lane_cannot_represent_starts_rounded() -> None:
 def test_an_optimizer_that_divides_zero_by_zero_is_not_judged() -> None:
     w, _, _, decayed = data()
     for name in ("adagrad", "rmsprop", "adam", "adamax"):
-        run = Run({**OPTIMIZERS[name], "eps": 0.0}, {}, LIKE, decayed, TENSORS)
+        run = Run({**OPTIMIZERS[name], "eps": 0.0}, {}, LIKE, decayed, SHAPES)
         run.lr = run.number(0.1, "lr")
         moved = RULES[name](run, bounds.exact(w[0], DOUBLE), bounds.exact(np.zeros(6), DOUBLE), 1)
         assert not np.isfinite(moved.error).any()
@@ -521,7 +533,7 @@ def test_an_optimizer_that_divides_zero_by_zero_is_not_judged() -> None:
 def test_a_variance_that_may_be_negative_is_not_judged() -> None:
     like = bounds.exact(np.zeros(6), ARITHMETICS["float32"])
     w, g, _, decayed = data()
-    run = Run({**OPTIMIZERS["rmsprop"], "rho": 0.0, "centered": True}, {}, like, decayed, TENSORS)
+    run = Run({**OPTIMIZERS["rmsprop"], "rho": 0.0, "centered": True}, {}, like, decayed, SHAPES)
     run.lr = run.number(0.1, "lr")
     single = [bounds.exact(representable(x[0], "float32"), like.arithmetic) for x in (w, g)]
     moved = RULES["rmsprop"](run, *single, 1)
@@ -539,9 +551,7 @@ def test_a_weight_without_gradient_is_not_moved_and_rounds_nothing() -> None:
 def _lamb_step(w: Array, g: Array, **given: float) -> Bounded:
     """Return a tensor of float32 after one step of Lamb at a rate of one."""
     like = bounds.exact(np.zeros(w.shape), ARITHMETICS["float32"])
-    run = Run(
-        {**OPTIMIZERS["lamb"], **given}, {}, like, np.ones(w.shape), np.zeros(w.shape, int), lr=1.0
-    )
+    run = Run({**OPTIMIZERS["lamb"], **given}, {}, like, np.ones(w.shape), (w.shape,), lr=1.0)
     single = [bounds.exactly(representable(x, "float32"), like) for x in (w, g)]
     after: Bounded = RULES["lamb"](run, *single, 1)
     return after
