@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from parity.case import Case
 from parity.lanes import Refused
 from parity.lanes.loop import Look, Loop, trained
+from parity.lanes.spelling import KERAS, KERAS_CLIPS
 from parity.parts import LEAKY_SLOPE, Layer
 from parity.trace import Trace
 
@@ -36,52 +37,6 @@ LOSSES: Mapping[tuple[str, str], Callable[..., Any]] = {
     ("softmax_cross_entropy", "dense"): keras.losses.CategoricalCrossentropy,
     ("binary_cross_entropy", "values"): keras.losses.BinaryCrossentropy,
 }
-OPTIMIZERS: Mapping[str, Callable[..., Any]] = {
-    "sgd": keras.optimizers.SGD,
-    "adam": keras.optimizers.Adam,
-    "adamw": keras.optimizers.AdamW,
-    "amsgrad": functools.partial(keras.optimizers.Adam, amsgrad=True),
-    "adamax": keras.optimizers.Adamax,
-    "nadam": keras.optimizers.Nadam,
-    "rmsprop": keras.optimizers.RMSprop,
-    "adagrad": keras.optimizers.Adagrad,
-    "adadelta": keras.optimizers.Adadelta,
-    "lion": keras.optimizers.Lion,
-    "lamb": keras.optimizers.Lamb,
-    "ftrl": keras.optimizers.Ftrl,
-    "adafactor": keras.optimizers.Adafactor,
-}
-ARGUMENTS = {
-    "beta1": "beta_1",
-    "beta2": "beta_2",
-    "eps": "epsilon",
-    "initial_accumulator": "initial_accumulator_value",
-    "power": "learning_rate_power",
-    "lambda1": "l1_regularization_strength",
-    "lambda2": "l2_regularization_strength",
-    "shrinkage": "l2_shrinkage_regularization_strength",
-    "beta2_decay": "beta_2_decay",
-    "eps1": "epsilon_1",
-    "eps2": "epsilon_2",
-}  # the others have the same name in Keras
-NEGATED = ("power", "beta2_decay")  # what Keras takes with the other sign
-ABSENT = ("dampening", "momentum_decay")  # in Keras; cases that need them do not come here
-CLIPS = {"value": "clipvalue", "norm": "clipnorm", "global_norm": "global_clipnorm"}
-SLOTS: Mapping[str, Mapping[str, str]] = {
-    "sgd": {"momentum": "momentum"},
-    "adam": {"m": "momentum", "v": "velocity"},
-    "adamw": {"m": "momentum", "v": "velocity"},
-    "amsgrad": {"m": "momentum", "v": "velocity", "v_max": "velocity_hat"},
-    "adamax": {"m": "momentum", "u": "norm"},
-    "nadam": {"m": "momentum", "v": "velocity"},
-    "rmsprop": {"v": "velocity", "mean": "average_gradient", "momentum": "momentum"},
-    "adagrad": {"sum": "accumulator"},
-    "adadelta": {"v": "accumulated_grad", "delta": "accumulated_delta_var"},
-    "lion": {"m": "momentum"},
-    "lamb": {"m": "momentum", "v": "velocity"},
-    "ftrl": {"sum": "accumulator", "z": "linear"},
-    "adafactor": {"v": "velocity"},
-}  # each slot with how the names of its variables end
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,19 +221,15 @@ def _compiled(
 
 def _call(case: Case) -> Call:
     optimizer, clip = case.optimizer, case.clip
-    arguments = {
-        ARGUMENTS.get(name, name): -value if name in NEGATED else value
-        for name, value in optimizer.arguments.items()
-        if name not in ABSENT
-    }
+    arguments = KERAS[optimizer.name].spelled(optimizer.arguments)
     if clip is not None:
-        arguments[CLIPS[clip.kind]] = clip.limit
+        arguments[KERAS_CLIPS[clip.kind]] = clip.limit
     return optimizer.name, tuple(arguments.items()), optimizer.decay_biases
 
 
 def _optimizer(call: Call) -> Any:
     name, arguments, decay_biases = call
-    optimizer = _accepted(OPTIMIZERS[name], dict(arguments))
+    optimizer = _accepted(KERAS[name].found_in(keras.optimizers), dict(arguments))
     if not decay_biases:
         optimizer.exclude_from_weight_decay(var_names=["bias"])
     return optimizer
@@ -297,7 +248,7 @@ def _slots(case: Case, optimizer: Any, variables: Variables) -> dict[str, Variab
     """Return the optimizer's variables by slot; Keras names them after the variable they serve."""
     held = {variable.name: variable for variable in optimizer.variables}
     slots: dict[str, Variables] = {}
-    for slot, ending in SLOTS[case.optimizer.name].items():
+    for slot, ending in KERAS[case.optimizer.name].slots.items():
         for name, variable in variables.items():
             place = f"{variable.path.replace('/', '_')}_{ending}"
             if place in held:

@@ -12,52 +12,10 @@ from numpy.typing import NDArray
 
 from parity.case import Case
 from parity.lanes import Refused
+from parity.lanes.spelling import GRADIENT_DESCENT, VERSION_1
 
 Array = NDArray[Any]
 Tensors = dict[str, Any]  # tensors or variables by parameter name
-
-# TF 1's optimizers: their class, what they call the hyperparameters, and what they call the slots.
-VERSION_1: Mapping[str, tuple[Callable[..., Any], Mapping[str, str], Mapping[str, str]]] = {
-    "sgd": (
-        tf.compat.v1.train.MomentumOptimizer,
-        {"momentum": "momentum", "nesterov": "use_nesterov"},
-        {"momentum": "momentum"},
-    ),
-    "adam": (
-        tf.compat.v1.train.AdamOptimizer,
-        {"beta1": "beta1", "beta2": "beta2", "eps": "epsilon"},
-        {"m": "m", "v": "v"},
-    ),
-    "rmsprop": (
-        tf.compat.v1.train.RMSPropOptimizer,
-        {"rho": "decay", "eps": "epsilon", "centered": "centered", "momentum": "momentum"},
-        {"v": "rms", "mean": "mg", "momentum": "momentum"},
-    ),
-    "adagrad": (
-        tf.compat.v1.train.AdagradOptimizer,
-        {"initial_accumulator": "initial_accumulator_value"},
-        {"sum": "accumulator"},
-    ),
-    "adadelta": (
-        tf.compat.v1.train.AdadeltaOptimizer,
-        {"rho": "rho", "eps": "epsilon"},
-        {"v": "accum", "delta": "accum_update"},
-    ),
-    "ftrl": (
-        tf.compat.v1.train.FtrlOptimizer,
-        {
-            "power": "learning_rate_power",
-            "beta": "beta",
-            "initial_accumulator": "initial_accumulator_value",
-            "lambda1": "l1_regularization_strength",
-            "lambda2": "l2_regularization_strength",
-            "shrinkage": "l2_shrinkage_regularization_strength",
-        },
-        {"sum": "accum", "z": "linear"},
-    ),
-}
-
-NEGATED = ("power",)  # what TensorFlow takes with the other sign
 
 
 class Updates(Protocol):
@@ -203,24 +161,20 @@ class _Version1:
     def __init__(self, case: Case, weights: Tensors) -> None:
         self.weights = weights
         self.rate = case.rates[0]
-        build, spelling, slots = VERSION_1[case.optimizer.name]
-        arguments = case.optimizer.arguments
-        given = {name: value for name, value in arguments.items() if name in spelling}
+        spelling, given = VERSION_1[case.optimizer.name], case.optimizer.arguments
         if case.optimizer.name == "sgd" and not given.get("momentum"):
-            build, given, slots = tf.compat.v1.train.GradientDescentOptimizer, {}, {}
-        spelled = {
-            spelling[name]: -value if name in NEGATED else value for name, value in given.items()
-        }
+            spelling, given = GRADIENT_DESCENT, {}
+        build = spelling.found_in(tf.compat.v1.train)
         # FtrlOptimizer calls nothing; a variable is what changes under it.
         self.variable = tf.Variable(self.rate) if case.optimizer.name == "ftrl" else None
         rate = (lambda: self.rate) if self.variable is None else self.variable
         try:
-            self.optimizer = build(learning_rate=rate, **spelled)
+            self.optimizer = build(learning_rate=rate, **spelling.spelled(given))
         except ValueError as error:
             raise Refused(str(error)) from error
         # RMSPropOptimizer has a slot for momentum even where there is none.
         off = {"momentum": not given.get("momentum"), "mean": not given.get("centered")}
-        self.slots = {slot: name for slot, name in slots.items() if not off.get(slot)}
+        self.slots = {slot: name for slot, name in spelling.slots.items() if not off.get(slot)}
 
     def set_rate(self, rate: float) -> None:
         self.rate = rate

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from parity.case import Case
 from parity.lanes import Refused
 from parity.lanes.loop import Look, Loop, trained
+from parity.lanes.spelling import KERAS_CLIPS, LEGACY, TF_KERAS, Spelling
 from parity.parts import LEAKY_SLOPE, Layer, Loss
 from parity.trace import Trace
 
@@ -41,80 +42,10 @@ LOSSES: Mapping[tuple[str, str], Callable[..., Any]] = {
     ("softmax_cross_entropy", "dense"): tf_keras.losses.CategoricalCrossentropy,
     ("binary_cross_entropy", "values"): tf_keras.losses.BinaryCrossentropy,
 }
-CURRENT, LEGACY = tf_keras.optimizers, tf_keras.optimizers.legacy
-OPTIMIZERS: Mapping[str, Mapping[str, Callable[..., Any]]] = {
-    "current": {
-        "sgd": CURRENT.SGD,
-        "adam": CURRENT.Adam,
-        "adamw": CURRENT.AdamW,
-        "amsgrad": functools.partial(CURRENT.Adam, amsgrad=True),
-        "adamax": CURRENT.Adamax,
-        "nadam": CURRENT.Nadam,
-        "rmsprop": CURRENT.RMSprop,
-        "adagrad": CURRENT.Adagrad,
-        "adadelta": CURRENT.Adadelta,
-        "lion": CURRENT.Lion,
-        "ftrl": CURRENT.Ftrl,
-        "adafactor": CURRENT.Adafactor,
-    },
-    "legacy": {
-        "sgd": LEGACY.SGD,
-        "adam": LEGACY.Adam,
-        "amsgrad": functools.partial(LEGACY.Adam, amsgrad=True),
-        "adamax": LEGACY.Adamax,
-        "nadam": LEGACY.Nadam,
-        "rmsprop": LEGACY.RMSprop,
-        "adagrad": LEGACY.Adagrad,
-        "adadelta": LEGACY.Adadelta,
-        "ftrl": LEGACY.Ftrl,
-    },
-}
-ARGUMENTS = {
-    "beta1": "beta_1",
-    "beta2": "beta_2",
-    "eps": "epsilon",
-    "initial_accumulator": "initial_accumulator_value",
-    "momentum_decay": "schedule_decay",
-    "power": "learning_rate_power",
-    "lambda1": "l1_regularization_strength",
-    "lambda2": "l2_regularization_strength",
-    "shrinkage": "l2_shrinkage_regularization_strength",
-    "beta2_decay": "beta_2_decay",
-    "eps1": "epsilon_1",
-    "eps2": "epsilon_2",
-}
-NEGATED = ("power", "beta2_decay")  # what tf_keras takes with the other sign
-# What an optimizer has no argument for; a case may still say that it is zero.
-ABSENT = {"current": ("dampening", "momentum_decay"), "legacy": ("dampening", "weight_decay")}
-CLIPS = {"value": "clipvalue", "norm": "clipnorm", "global_norm": "global_clipnorm"}
-# What the optimizers call their slots, where they don't call them as the case does.
-SLOTS: Mapping[str, Mapping[str, Mapping[str, str]]] = {
-    "current": {
-        "sgd": {"momentum": "m"},
-        "adam": {"m": "m", "v": "v"},
-        "adamw": {"m": "m", "v": "v"},
-        "amsgrad": {"m": "m", "v": "v", "v_max": "vhat"},
-        "adamax": {"m": "m", "u": "u"},
-        "nadam": {"m": "m", "v": "v"},
-        "rmsprop": {"v": "velocity", "mean": "average_gradient", "momentum": "momentum"},
-        "adagrad": {"sum": "accumulator"},
-        "adadelta": {"v": "accumulated_grad", "delta": "accumulated_delta_var"},
-        "lion": {"m": "m"},
-        "ftrl": {"sum": "accumulator", "z": "linear"},
-        "adafactor": {"v": "v"},
-    },
-    "legacy": {
-        "sgd": {"momentum": "momentum"},
-        "adam": {"m": "m", "v": "v"},
-        "amsgrad": {"m": "m", "v": "v", "v_max": "vhat"},
-        "adamax": {"m": "m", "u": "v"},
-        "nadam": {"m": "m", "v": "v"},
-        "rmsprop": {"v": "rms", "mean": "mg", "momentum": "momentum"},
-        "adagrad": {"sum": "accumulator"},
-        "adadelta": {"v": "accum_grad", "delta": "accum_var"},
-        "ftrl": {"sum": "accumulator", "z": "linear"},
-    },
-}
+OPTIMIZERS: Mapping[str, tuple[Any, Mapping[str, Spelling]]] = {
+    "current": (tf_keras.optimizers, TF_KERAS),
+    "legacy": (tf_keras.optimizers.legacy, LEGACY),
+}  # where each line's optimizers are, and what they are called there
 
 
 def train(case: Case, mode: str) -> Trace:
@@ -290,15 +221,13 @@ def _start(model: Any, case: Case) -> Variables:
 
 def _optimizer(case: Case, line: str) -> Any:
     optimizer, clip = case.optimizer, case.clip
-    arguments = {
-        ARGUMENTS.get(name, name): -value if name in NEGATED else value
-        for name, value in optimizer.arguments.items()
-        if name not in ABSENT[line]
-    }
+    module, spellings = OPTIMIZERS[line]
+    spelling = spellings[optimizer.name]
+    arguments = spelling.spelled(optimizer.arguments)
     if clip is not None:
-        arguments[CLIPS[clip.kind]] = clip.limit
+        arguments[KERAS_CLIPS[clip.kind]] = clip.limit
     arguments["learning_rate"] = case.rates[0]
-    made = _accepted(OPTIMIZERS[line][optimizer.name], arguments)
+    made = _accepted(spelling.found_in(module), arguments)
     if line == "current" and not optimizer.decay_biases:
         made.exclude_from_weight_decay(var_names=["bias"])
     return made
@@ -322,7 +251,7 @@ def _state(
     off = {"momentum": not given.get("momentum"), "mean": not given.get("centered")}
     places = {
         slot: place
-        for slot, place in SLOTS[line][case.optimizer.name].items()
+        for slot, place in OPTIMIZERS[line][1][case.optimizer.name].slots.items()
         if not off.get(slot, False)
     }
     if line == "legacy":

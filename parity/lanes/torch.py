@@ -6,7 +6,6 @@ import functools
 import inspect
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -17,6 +16,7 @@ from parity.cache import cache
 from parity.case import Case
 from parity.lanes import Refused
 from parity.lanes.loop import Look, Loop, done, trained
+from parity.lanes.spelling import TORCH, TORCH_PAIRS
 from parity.parts import LEAKY_SLOPE, Clip, Loss
 from parity.trace import Trace
 
@@ -43,42 +43,6 @@ LOSSES: Mapping[str, Callable[..., Any]] = {
     "softmax_cross_entropy": nn.CrossEntropyLoss,
     "binary_cross_entropy": nn.BCEWithLogitsLoss,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Spelling:
-    """An optimizer's class, and what it calls those hyperparameters and slots that differ."""
-
-    build: Callable[..., Any]
-    slots: Mapping[str, str]
-    arguments: Mapping[str, str]
-
-
-MOMENTS = {"exp_avg": "m", "exp_avg_sq": "v"}
-OPTIMIZERS: Mapping[str, Spelling] = {
-    "sgd": Spelling(optim.SGD, {"momentum_buffer": "momentum"}, {}),
-    "adam": Spelling(optim.Adam, MOMENTS, {}),
-    "adamw": Spelling(optim.AdamW, MOMENTS, {}),
-    "amsgrad": Spelling(
-        functools.partial(optim.Adam, amsgrad=True), {**MOMENTS, "max_exp_avg_sq": "v_max"}, {}
-    ),
-    "adamax": Spelling(optim.Adamax, {"exp_avg": "m", "exp_inf": "u"}, {}),
-    "nadam": Spelling(optim.NAdam, MOMENTS, {}),
-    "radam": Spelling(optim.RAdam, MOMENTS, {}),
-    "rmsprop": Spelling(
-        optim.RMSprop,
-        {"square_avg": "v", "grad_avg": "mean", "momentum_buffer": "momentum"},
-        {"rho": "alpha"},
-    ),
-    "adagrad": Spelling(
-        optim.Adagrad, {"sum": "sum"}, {"initial_accumulator": "initial_accumulator_value"}
-    ),
-    "adadelta": Spelling(optim.Adadelta, {"square_avg": "v", "acc_delta": "delta"}, {}),
-    # Of a matrix it keeps the factors, which have not its shape: v is shown of vectors only.
-    "adafactor": Spelling(optim.Adafactor, {"variance": "v"}, {"clip_threshold": "d"}),
-}
-# The arguments that are pairs of hyperparameters.
-PAIRS: Mapping[str, tuple[str, str]] = {"betas": ("beta1", "beta2"), "eps": ("eps1", "eps2")}
 # Each mode's own arguments; torch.compile and CUDA take the optimizer as it comes.
 MODES: Mapping[str, Mapping[str, bool]] = {
     "loop": {"foreach": False},
@@ -164,16 +128,14 @@ def _parameters(layers: list[tuple[Any, Any]]) -> Tensors:
 
 def _optimizer(case: Case, weights: Tensors, mode: str) -> Any:
     call = case.optimizer
-    spelling = OPTIMIZERS[call.name]
+    spelling = TORCH[call.name]
     given = dict(call.arguments)
     arguments: dict[str, Any] = {}
-    for argument, names in PAIRS.items():
+    for argument, names in TORCH_PAIRS.items():
         if set(names) & set(given):
             defaults = zip(names, _default_pair(call.name, argument), strict=True)
             arguments[argument] = tuple(given.pop(name, value) for name, value in defaults)
-    if "beta2_decay" in given:
-        given["beta2_decay"] *= -1  # torch's is the exponent itself
-    arguments |= {spelling.arguments.get(name, name): value for name, value in given.items()}
+    arguments |= spelling.spelled(given)
     groups = _groups(weights, decay_biases=call.decay_biases)
     rate: Any = case.rates[0]
     # A float would be baked in, and compiled anew for each rate of a schedule. But a tensor beside
@@ -182,14 +144,14 @@ def _optimizer(case: Case, weights: Tensors, mode: str) -> Any:
     if mode == "compile" and len(set(case.rates)) > 1 and not broken:
         rate = torch.tensor(rate, dtype=torch.float64)
     try:
-        return spelling.build(groups, lr=rate, **arguments, **MODES[mode])
+        return spelling.found_in(optim)(groups, lr=rate, **arguments, **MODES[mode])
     except ValueError as error:
         raise Refused(str(error)) from error
 
 
 @functools.cache
 def _default_pair(name: str, argument: str) -> tuple[float | None, float]:
-    first, second = inspect.signature(OPTIMIZERS[name].build).parameters[argument].default
+    first, second = inspect.signature(TORCH[name].found_in(optim)).parameters[argument].default
     return first, second
 
 
@@ -271,7 +233,7 @@ def _clip(parameters: list[Any], clip: Clip) -> None:
 
 def _state(case: Case, optimizer: Any, weights: Tensors) -> dict[str, dict[str, Array]]:
     found: dict[str, dict[str, Array]] = {}
-    for key, slot in OPTIMIZERS[case.optimizer.name].slots.items():
+    for slot, key in TORCH[case.optimizer.name].slots.items():
         tensors = {name: optimizer.state[p].get(key) for name, p in weights.items()}
         # A slot that the arguments given, or the parameter, don't need is absent, or None.
         held = {name: tensor for name, tensor in tensors.items() if tensor is not None}

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from parity.case import Case
 from parity.compare import Stage
 from parity.lanes import Lane
+from parity.lanes.spelling import OPTAX, OPTAX_MASKS
 from parity.parts import LEAKY_SLOPE
 from parity.repro.shown import Part, Shown
 from parity.repro.text import Code, call, gradient, indented, index, literal, steps
@@ -30,31 +31,6 @@ LOSSES = {
     "binary_cross_entropy": "optax.losses.sigmoid_binary_cross_entropy(z, y)",
     "integer": "optax.losses.softmax_cross_entropy_with_integer_labels(z, y)",
     "dense": "optax.losses.softmax_cross_entropy(z, y)",
-}
-ARGUMENTS = {"beta1": "b1", "beta2": "b2", "initial_accumulator": "initial_accumulator_value"}
-ABSENT = ("dampening", "momentum_decay")
-OWN_ARGUMENTS = {
-    "rmsprop": {"rho": "decay"},
-    "adafactor": {
-        "beta2_decay": "decay_rate",
-        "eps1": "eps",
-        "clip_threshold": "clipping_threshold",
-        "weight_decay": "weight_decay_rate",
-    },
-}
-MASKS = {
-    "adamw": "mask",
-    "lion": "mask",
-    "lamb": "mask",
-    "adadelta": "weight_decay_mask",
-    "adafactor": "weight_decay_mask",
-}
-SLOTS = {"m": "mu", "v": "nu", "v_max": "nu_max", "momentum": "trace", "sum": "sum_of_squares"}
-OWN_SLOTS = {
-    "adamax": {"u": "nu"},
-    "rmsprop": {"mean": "mu"},
-    "adadelta": {"v": "e_g", "delta": "e_x"},
-    "adafactor": {"v": "v"},
 }
 
 
@@ -126,7 +102,7 @@ def _numbers(case: Case) -> dict[str, float]:
     return {
         name: float(value)
         for name, value in case.optimizer.arguments.items()
-        if not isinstance(value, bool) and name not in ABSENT
+        if not isinstance(value, bool) and name in OPTAX[case.optimizer.name].arguments
     }
 
 
@@ -143,28 +119,24 @@ def _optimizer(shown: Shown, rate: str, numbers: Mapping[str, object]) -> str:
         function = "optax.clip" if clip.kind == "value" else "optax.clip_by_global_norm"
         chain.append(call(function, repr(clip.limit)))
     extra: dict[str, object] = {}
-    if name in MASKS:
-        extra = {} if mask is None else {MASKS[name]: mask}
+    if name in OPTAX_MASKS:
+        extra = {} if mask is None else {OPTAX_MASKS[name]: mask}
     elif "weight_decay" in given:
         decay = given.pop("weight_decay")
         if decay:
             masks = [] if mask is None else [repr(mask)]
             chain.append(call("optax.add_decayed_weights", str(decay), *masks))
     given |= {n: v for n, v in case.optimizer.arguments.items() if v is True}
-    spelled = {_argument(name, argument): value for argument, value in given.items()}
+    spelled = OPTAX[name].spelled(given)
     chain.append(call(f"optax.{name}", rate, **spelled, **extra))
     return chain[0] if len(chain) == 1 else f"optax.chain({', '.join(chain)})"
-
-
-def _argument(optimizer: str, name: str) -> str:
-    return OWN_ARGUMENTS.get(optimizer, {}).get(name, ARGUMENTS.get(name, name))
 
 
 def _seen(shown: Shown) -> str:
     value = "w"
     if shown.stage is Stage.STATE:
-        slots = {**SLOTS, **OWN_SLOTS.get(shown.case.optimizer.name, {})}
-        value = f'optax.tree_utils.tree_get(state, "{slots[shown.slot]}")'
+        slot = OPTAX[shown.case.optimizer.name].slots[shown.slot]
+        value = f'optax.tree_utils.tree_get(state, "{slot}")'
     return value if shown.tensor == "w" else f'{value}["{shown.tensor}"]'
 
 

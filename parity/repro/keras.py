@@ -8,44 +8,12 @@ from parity.bounds import Array
 from parity.case import Case
 from parity.compare import Stage
 from parity.lanes import Lane
+from parity.lanes.spelling import KERAS, KERAS_CLIPS, LEGACY, TF_KERAS, Spelling
 from parity.parts import LEAKY_SLOPE
 from parity.repro.shown import Part, Shown
 from parity.repro.tensorflow import constant
 from parity.repro.text import Code, call, gradient, indented, index, literal, loop, steps
 
-CLASSES = {
-    "sgd": "SGD",
-    "adam": "Adam",
-    "adamw": "AdamW",
-    "amsgrad": "Adam",
-    "adamax": "Adamax",
-    "nadam": "Nadam",
-    "rmsprop": "RMSprop",
-    "adagrad": "Adagrad",
-    "adadelta": "Adadelta",
-    "lion": "Lion",
-    "lamb": "Lamb",
-    "ftrl": "Ftrl",
-    "adafactor": "Adafactor",
-}
-ARGUMENTS = {
-    "beta1": "beta_1",
-    "beta2": "beta_2",
-    "eps": "epsilon",
-    "initial_accumulator": "initial_accumulator_value",
-    "momentum_decay": "schedule_decay",
-    "power": "learning_rate_power",
-    "lambda1": "l1_regularization_strength",
-    "lambda2": "l2_regularization_strength",
-    "shrinkage": "l2_shrinkage_regularization_strength",
-    "beta2_decay": "beta_2_decay",
-    "eps1": "epsilon_1",
-    "eps2": "epsilon_2",
-}
-NEGATED = ("power", "beta2_decay")  # what they take with the other sign
-# What an optimizer has no argument for; a case may still say that it is zero.
-ABSENT = ("dampening", "momentum_decay")
-CLIPS = {"value": "clipvalue", "norm": "clipnorm", "global_norm": "global_clipnorm"}
 LOSSES = {
     "squared_error": "MeanSquaredError",
     "absolute_error": "MeanAbsoluteError",
@@ -53,45 +21,6 @@ LOSSES = {
     "integer": "SparseCategoricalCrossentropy",
     "dense": "CategoricalCrossentropy",
     "binary_cross_entropy": "BinaryCrossentropy",
-}
-KERAS_SLOTS = {
-    "momentum": "momentum",
-    "m": "momentum",
-    "v": "velocity",
-    "v_max": "velocity_hat",
-    "u": "norm",
-    "mean": "average_gradient",
-    "sum": "accumulator",
-    "delta": "accumulated_delta_var",
-    "z": "linear",
-}
-TF_KERAS_SLOTS = {
-    **{slot: slot for slot in ("m", "v", "u")},
-    "v_max": "vhat",
-    "mean": "average_gradient",
-    "sum": "accumulator",
-    "delta": "accumulated_delta_var",
-    "z": "linear",
-}
-LEGACY_SLOTS = {
-    **{slot: slot for slot in ("m", "v", "momentum")},
-    "v_max": "vhat",
-    "u": "v",
-    "mean": "mg",
-    "sum": "accumulator",
-    "delta": "accum_var",
-    "z": "linear",
-}
-# Where an optimizer calls one slot otherwise.
-OWN_SLOTS = {
-    "keras": {("adadelta", "v"): "accumulated_grad"},
-    "current": {
-        ("sgd", "momentum"): "m",
-        ("rmsprop", "momentum"): "momentum",
-        ("rmsprop", "v"): "velocity",
-        ("adadelta", "v"): "accumulated_grad",
-    },
-    "legacy": {("rmsprop", "v"): "rms", ("adadelta", "v"): "accum_grad"},
 }
 
 
@@ -151,39 +80,29 @@ def _variable(name: str, values: Array, dtype: str, lane: Lane) -> str:
 def _optimizer(shown: Shown, lane: Lane) -> list[str]:
     optimizer, clip = shown.case.optimizer, shown.case.clip
     legacy = lane.mode == "legacy"
-    absent = ("dampening", "weight_decay") if legacy else ABSENT
+    spelling = _spelling(shown, lane)
     arguments: dict[str, object] = {"learning_rate": shown.case.rates[0]}
-    arguments |= {
-        ARGUMENTS.get(name, name): -value if name in NEGATED else value
-        for name, value in optimizer.arguments.items()
-        if name not in absent
-    }
-    if optimizer.name == "amsgrad":
-        arguments["amsgrad"] = True
+    arguments |= spelling.spelled(optimizer.arguments) | dict(spelling.switches)
     if clip is not None:
-        arguments[CLIPS[clip.kind]] = clip.limit
+        arguments[KERAS_CLIPS[clip.kind]] = clip.limit
     line = "keras" if _new(lane) else "tf_keras"
-    where = f"{line}.optimizers{'.legacy' if legacy else ''}.{CLASSES[optimizer.name]}"
+    where = f"{line}.optimizers{'.legacy' if legacy else ''}.{spelling.name}"
     found = [f"optimizer = {call(where, **arguments)}"]
     if not optimizer.decay_biases:
         found.append('optimizer.exclude_from_weight_decay(var_names=["bias"])')
     return found
 
 
-def _slot(shown: Shown, lane: Lane) -> str:
-    own, slots = OWN_SLOTS["keras"], KERAS_SLOTS
-    if not _new(lane):
-        line = "legacy" if lane.mode == "legacy" else "current"
-        own, slots = OWN_SLOTS[line], LEGACY_SLOTS if line == "legacy" else TF_KERAS_SLOTS
-    key = (shown.case.optimizer.name, shown.slot)
-    return own[key] if key in own else slots[shown.slot]
+def _spelling(shown: Shown, lane: Lane) -> Spelling:
+    names = LEGACY if lane.mode == "legacy" else TF_KERAS
+    return (KERAS if _new(lane) else names)[shown.case.optimizer.name]
 
 
 def _seen(shown: Shown, lane: Lane, variable: str, path: str, optimizer: str) -> list[str]:
     """Return the lines that read an element of a variable, or of the slot for it."""
     found = []
     if shown.stage is Stage.STATE:
-        slot = _slot(shown, lane)
+        slot = _spelling(shown, lane).slots[shown.slot]
         if lane.mode == "legacy":
             variable = f'{optimizer}.get_slot({variable}, "{slot}")'
         else:

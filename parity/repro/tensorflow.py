@@ -5,6 +5,7 @@ from __future__ import annotations
 from parity.case import Case
 from parity.compare import Stage
 from parity.lanes import Lane
+from parity.lanes.spelling import GRADIENT_DESCENT, VERSION_1
 from parity.parts import LEAKY_SLOPE
 from parity.repro.shown import Part, Shown
 from parity.repro.text import call, gradient, indented, index, literal, steps
@@ -30,47 +31,6 @@ LOSSES = {
     "integer": "tf.nn.sparse_softmax_cross_entropy_with_logits(labels=y, logits=z)",
     "dense": "tf.nn.softmax_cross_entropy_with_logits(labels=y, logits=z)",
 }
-# TF 1's optimizers, what they call the hyperparameters, and what they call the slots.
-VERSION_1 = {
-    "sgd": (
-        "Momentum",
-        {"momentum": "momentum", "nesterov": "use_nesterov"},
-        {"momentum": "momentum"},
-    ),
-    "adam": (
-        "Adam",
-        {"beta1": "beta1", "beta2": "beta2", "eps": "epsilon"},
-        {"m": "m", "v": "v"},
-    ),
-    "rmsprop": (
-        "RMSProp",
-        {"rho": "decay", "eps": "epsilon", "centered": "centered", "momentum": "momentum"},
-        {"v": "rms", "mean": "mg", "momentum": "momentum"},
-    ),
-    "adagrad": (
-        "Adagrad",
-        {"initial_accumulator": "initial_accumulator_value"},
-        {"sum": "accumulator"},
-    ),
-    "adadelta": (
-        "Adadelta",
-        {"rho": "rho", "eps": "epsilon"},
-        {"v": "accum", "delta": "accum_update"},
-    ),
-    "ftrl": (
-        "Ftrl",
-        {
-            "power": "learning_rate_power",
-            "beta": "beta",
-            "initial_accumulator": "initial_accumulator_value",
-            "lambda1": "l1_regularization_strength",
-            "lambda2": "l2_regularization_strength",
-            "shrinkage": "l2_shrinkage_regularization_strength",
-        },
-        {"sum": "accum", "z": "linear"},
-    ),
-}
-NEGATED = ("power",)  # what TensorFlow takes with the other sign
 COMPILED = {
     "graph": ["@tf.function(autograph=False)"],
     "v1": ["@tf.function(autograph=False)"],
@@ -101,29 +61,25 @@ def constant(values: str, dtype: str) -> str:
 
 def _version_1(shown: Shown) -> list[str]:
     case, names = shown.case, list(shown.weights)
-    name, spelling, slots = VERSION_1[case.optimizer.name]
-    arguments = {
-        spelling[argument]: -value if argument in NEGATED else value
-        for argument, value in case.optimizer.arguments.items()
-        if argument in spelling
-    }
-    if name == "Momentum" and not case.optimizer.arguments.get("momentum"):
-        name, arguments = "GradientDescent", {}
+    spelling = VERSION_1[case.optimizer.name]
+    if case.optimizer.name == "sgd" and not case.optimizer.arguments.get("momentum"):
+        spelling = GRADIENT_DESCENT
+    arguments = spelling.spelled(case.optimizer.arguments)
     rate = "lambda: lr" if shown.scheduled else repr(case.rates[0])
     assigned, made = [], _variables(shown)
-    if name == "Ftrl" and shown.scheduled:  # it calls nothing
+    if case.optimizer.name == "ftrl" and shown.scheduled:  # it calls nothing
         rate, assigned = "rate", ["rate.assign(lr)"]
         made.append(f"rate = tf.Variable({case.rates[0]!r})")
     body = [
         *made,
-        f"optimizer = {call(f'tf.compat.v1.train.{name}Optimizer', rate, **arguments)}",
+        f"optimizer = {call(f'tf.compat.v1.train.{spelling.name}', rate, **arguments)}",
         steps(shown),
     ]
     pairs = ", ".join(f"({gradient(weight)}, {weight})" for weight in names)
     body += indented([*assigned, *_gradients(shown), f"optimizer.apply_gradients([{pairs}])"])
     value = shown.tensor
     if shown.stage is Stage.STATE:
-        value = f'optimizer.get_slot({value}, "{slots[shown.slot]}")'
+        value = f'optimizer.get_slot({value}, "{spelling.slots[shown.slot]}")'
     return [*body, f"seen = float({value}{index(shown)})"]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from parity.case import Case
 from parity.compare import Stage
 from parity.lanes import Lane
+from parity.lanes.spelling import TORCH
 from parity.parts import LEAKY_SLOPE, OPTIMIZERS
 from parity.repro.shown import Part, Shown
 from parity.repro.text import Code, call, gradient, indented, index, literal, steps
@@ -27,39 +28,6 @@ LOSSES = {
     "smooth_l1": "SmoothL1Loss",
     "softmax_cross_entropy": "CrossEntropyLoss",
     "binary_cross_entropy": "BCEWithLogitsLoss",
-}
-CLASSES = {
-    "sgd": "SGD",
-    "adam": "Adam",
-    "adamw": "AdamW",
-    "amsgrad": "Adam",
-    "adamax": "Adamax",
-    "nadam": "NAdam",
-    "radam": "RAdam",
-    "rmsprop": "RMSprop",
-    "adagrad": "Adagrad",
-    "adadelta": "Adadelta",
-    "adafactor": "Adafactor",
-}
-ARGUMENTS = {
-    "rmsprop": {"rho": "alpha"},
-    "adagrad": {"initial_accumulator": "initial_accumulator_value"},
-    "adafactor": {"clip_threshold": "d"},
-}
-SLOTS = {
-    "m": "exp_avg",
-    "v": "exp_avg_sq",
-    "v_max": "max_exp_avg_sq",
-    "u": "exp_inf",
-    "mean": "grad_avg",
-    "momentum": "momentum_buffer",
-    "sum": "sum",
-    "delta": "acc_delta",
-}
-OWN_SLOTS = {
-    "rmsprop": {"v": "square_avg"},
-    "adadelta": {"v": "square_avg"},
-    "adafactor": {"v": "variance"},
 }
 MODES = {"loop": {"foreach": False}, "foreach": {"foreach": True}, "fused": {"fused": True}}
 
@@ -96,8 +64,7 @@ def _update(shown: Shown, lane: Lane) -> list[str]:
     inside.append("step()" if compiled else "optimizer.step()")
     value = shown.tensor
     if shown.stage is Stage.STATE:
-        own = OWN_SLOTS.get(shown.case.optimizer.name, {})
-        slot = own.get(shown.slot, SLOTS[shown.slot])
+        slot = TORCH[shown.case.optimizer.name].slots[shown.slot]
         value = f'optimizer.state[{value}]["{slot}"]'
     return [*body, *indented(inside), f"seen = {value}{index(shown)}.item()"]
 
@@ -123,19 +90,15 @@ def _optimizer(shown: Shown, lane: Lane, rate: object) -> str:
     if "eps1" in given or "eps2" in given:
         eps2 = OPTIMIZERS["adafactor"]["eps2"]  # torch's default too; its eps1 is the dtype's
         arguments["eps"] = (given.pop("eps1", None), given.pop("eps2", eps2))
-    if "beta2_decay" in given:
-        given["beta2_decay"] = -given["beta2_decay"]
-    spelling = ARGUMENTS.get(optimizer.name, {})
-    arguments |= {spelling.get(name, name): value for name, value in given.items()}
-    if optimizer.name == "amsgrad":
-        arguments["amsgrad"] = True
+    spelling = TORCH[optimizer.name]
+    arguments |= spelling.spelled(given) | dict(spelling.switches)
     groups = f"[{', '.join(shown.weights)}]"
     if _grouped(shown):
         kernels = ", ".join(name for name in shown.weights if name.startswith("kernel"))
         biases = ", ".join(name for name in shown.weights if name.startswith("bias"))
         groups = f'[{{"params": [{kernels}]}}, {{"params": [{biases}], "weight_decay": 0.0}}]'
     modes = MODES.get(lane.mode, {})
-    return call(f"torch.optim.{CLASSES[optimizer.name]}", groups, **arguments, **modes)
+    return call(f"torch.optim.{spelling.name}", groups, **arguments, **modes)
 
 
 def _clip(shown: Shown) -> list[str]:

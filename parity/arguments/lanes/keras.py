@@ -18,7 +18,7 @@ from parity.arguments.problem import BIAS, EARLY, KERNEL, STEPS
 from parity.arguments.target import ATTRIBUTES, CONSTRUCTOR, Array, Call, Run, Target, arguments_of
 from parity.arguments.target import classes as subclasses
 from parity.compare import Status
-from parity.lanes.keras import ARGUMENTS, CLIPS, OPTIMIZERS
+from parity.lanes.spelling import KERAS
 
 NAMED = "a variable named embedding"
 
@@ -116,4 +116,4 @@ def _array(variable: Any) -> Array:
 
 
 def _judge(kind: type, call: Call, run: Run) -> Status | None:
-    return judged("keras@tensorflow", OPTIMIZERS, ARGUMENTS, CLIPS, kind, call, run)
+    return judged("keras@tensorflow", keras.optimizers, KERAS, kind, call, run)

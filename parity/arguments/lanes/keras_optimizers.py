@@ -10,6 +10,7 @@ from parity.arguments import problem
 from parity.arguments.problem import BIAS, KERNEL, STEPS
 from parity.arguments.target import Call, Run, arguments_of
 from parity.compare import Status
+from parity.lanes.spelling import KERAS_CLIPS, Spelling
 from parity.parts import OPTIMIZERS as HYPERPARAMETERS
 from parity.parts import Clip
 
@@ -35,33 +36,24 @@ def _made(make: Callable[..., Any]) -> Any:
 
 def judged(
     lane: str,
-    builders: Mapping[str, Callable[..., Any]],
-    spelled: Mapping[str, str],
-    clips: Mapping[str, str],
+    module: Any,
+    spellings: Mapping[str, Spelling],
     kind: type,
     call: Call,
     run: Run,
 ) -> Status | None:
     """Return what the oracle says of a run of class `kind` in the spelling of a Keras lane."""
     given = {**arguments_of(kind), **call.arguments}
-    for name, build in builders.items():
-        fixed = getattr(build, "keywords", {})
-        if getattr(build, "func", build) is not kind:
+    for name, spelling in spellings.items():
+        if not spelling.is_of(module, kind, given):
             continue
-        if any(given.get(key) is not value for key, value in fixed.items()):
-            continue
-        if not fixed and given.get("amsgrad"):
-            continue
-        known = {spelled.get(key, key): key for key in HYPERPARAMETERS[name]}
-        clip = [(k, given[a]) for k, a in clips.items() if given.get(a) is not None]
-        others = {*call.arguments} - {*known, *fixed, *clips.values(), "learning_rate", "name"}
+        known = spelling.of(HYPERPARAMETERS[name])
+        clip = [(k, given[a]) for k, a in KERAS_CLIPS.items() if given.get(a) is not None]
+        others = {*call.arguments} - {*known.arguments.values(), *spelling.switches}
+        others -= {*KERAS_CLIPS.values(), "learning_rate", "name"}
         if others or len(clip) > 1 or not isinstance(given["learning_rate"], float):
             return None
-        chosen = {
-            known[key]: given[key] if given[key] is not None else 0.0
-            for key in known
-            if key in given
-        }
+        chosen = known.read(given)
         limit = Clip(*clip[0]) if clip and type(clip[0][1]) is float and clip[0][1] else None
         rates = (given["learning_rate"],) * STEPS
         seen = {key: value for key, value in run.seen.items() if key in (KERNEL, BIAS)}

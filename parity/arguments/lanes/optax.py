@@ -16,7 +16,7 @@ from parity.arguments import problem
 from parity.arguments.problem import BIAS, EARLY, KERNEL, STEPS
 from parity.arguments.target import CONSTRUCTOR, REQUIRED, Array, Call, Run, Target, arguments_of
 from parity.compare import Status
-from parity.lanes.jax import OPTIMIZERS, _argument
+from parity.lanes.spelling import OPTAX
 from parity.parts import OPTIMIZERS as HYPERPARAMETERS
 
 _MASK = {KERNEL: True, BIAS: False}
@@ -119,18 +119,14 @@ def _loss(slopes: Mapping[str, Any], weights: Mapping[str, Any]) -> Any:
 
 def _judge(make: Callable[..., Any], call: Call, run: Run) -> Status | None:
     given = {**arguments_of(make), **call.arguments}
-    for name, build in OPTIMIZERS.items():
-        if build is not make or not isinstance(given["learning_rate"], float):
+    for name, spelling in OPTAX.items():
+        if not spelling.is_of(optax, make, given) or not isinstance(given["learning_rate"], float):
             continue
-        known = {_argument(name, key): key for key in HYPERPARAMETERS[name]}
+        known = spelling.of(HYPERPARAMETERS[name])
         changed = {k for k, v in call.arguments.items() if v is not arguments_of(make).get(k)}
-        if changed - {*known, "learning_rate"}:
+        if changed - {*known.arguments.values(), "learning_rate"}:
             return None
-        chosen = {
-            known[key]: value if value is not None else 0.0
-            for key, value in given.items()
-            if key in known
-        }
+        chosen = known.read(given)
         rates = (given["learning_rate"],) * STEPS
         return problem.verdict("jax:plain", name, chosen, rates, None, run.seen)
     return None

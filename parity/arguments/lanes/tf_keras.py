@@ -25,7 +25,7 @@ from parity.arguments.target import (
     arguments_of,
     classes,
 )
-from parity.lanes.tf_keras import ARGUMENTS, CLIPS, OPTIMIZERS
+from parity.lanes.tf_keras import OPTIMIZERS
 
 _LINES = {
     "tf_keras.optimizers": (tf_keras.optimizers, "tf_keras", "current"),
@@ -66,7 +66,7 @@ def _optimizer(name: str, kind: type, lane: str, line: str) -> Target:
         values={"(schedules)": tuple((n, schedules_of(tf_keras, 0.25)) for n in floats)},
         early=EARLY,
         has=functools.partial(has, kind),
-        judge=functools.partial(judged, lane, OPTIMIZERS[line], ARGUMENTS, CLIPS, kind),
+        judge=functools.partial(judged, lane, *OPTIMIZERS[line], kind),
     )
 
 

@@ -26,7 +26,7 @@ from parity.arguments.target import (
     classes,
 )
 from parity.compare import Status
-from parity.lanes.torch import OPTIMIZERS as SPELLINGS
+from parity.lanes.spelling import TORCH
 from parity.parts import OPTIMIZERS
 
 # Learning-rate schedulers that are put beside an optimizer: what it was given must still matter.
@@ -156,20 +156,17 @@ def _judge(kind: type, call: Call, run: Run) -> Status | None:
     betas = given.pop("betas", None)
     if betas is not None:
         given["beta1"], given["beta2"] = betas
-    for name, spelling in SPELLINGS.items():
-        build: Any = spelling.build
-        fixed = getattr(build, "keywords", {})
-        if getattr(build, "func", build) is not kind:
+    for name, spelling in TORCH.items():
+        if not spelling.is_of(optim, kind, given):
             continue
-        if any(given.get(key) is not value for key, value in fixed.items()):
-            continue
-        if not fixed and given.get("amsgrad"):
-            continue
-        known = {spelling.arguments.get(key, key): key for key in OPTIMIZERS[name]}
-        others = {k: v for k, v in call.arguments.items() if k not in (*known, "lr", "betas")}
+        known = spelling.of(OPTIMIZERS[name])
+        spelled = {*known.arguments.values(), "lr", "betas"}
+        others = {k: v for k, v in call.arguments.items() if k not in spelled}
+        fixed = spelling.switches
         if any(value is not fixed.get(key, value is None) for key, value in others.items()):
             return None
-        chosen = {known[key]: value for key, value in given.items() if key in known}
+        chosen = known.read(given)
+        chosen |= {beta: given[beta] for beta in ("beta1", "beta2") if beta in given}
         rates = (float(given["lr"]),) * STEPS
         return problem.verdict("torch", name, chosen, rates, None, run.seen)
     return None

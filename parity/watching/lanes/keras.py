@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import keras
 
+from parity.lanes.spelling import KERAS, kinds
+from parity.watching.lanes import judged_as
 from parity.watching.lanes import keras_arguments as arguments
 from parity.watching.lanes.keras_library import put
 from parity.watching.lanes.keras_watcher import watched
 from parity.watching.recording import Recording
 
 _BACKEND = keras.backend.backend()
-_KINDS: Mapping[type, str] = {
-    getattr(keras.optimizers, name): rule for name, rule in arguments.RULES.items()
-}
+_KINDS = kinds(keras.optimizers, KERAS)
 
 
 @contextmanager
@@ -55,11 +55,8 @@ class Keras:
 
     def rule(self, optimizer: Any) -> tuple[str | None, str]:
         """Return the oracle's name for an optimizer, or why there is none."""
-        rule = _KINDS.get(_public(optimizer))
-        if rule is None:
-            name = type(optimizer).__name__
-            return None, arguments.APART.get(name, f"the oracle has no {name}")
-        beyond = arguments.why(optimizer, self.built(optimizer))
+        rule, why = judged_as(_KINDS.get(_public(optimizer)), optimizer)
+        beyond = why or arguments.why(optimizer, self.built(optimizer))
         return (None, beyond) if beyond else (rule, "")
 
     def iteration(self, optimizer: Any) -> Any:

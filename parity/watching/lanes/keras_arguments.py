@@ -3,44 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-RULES: Mapping[str, str] = {
-    "SGD": "sgd",
-    "Adam": "adam",
-    "AdamW": "adamw",
-    "Adamax": "adamax",
-    "Nadam": "nadam",
-    "RMSprop": "rmsprop",
-    "Adagrad": "adagrad",
-    "Adadelta": "adadelta",
-    "Lion": "lion",
-    "Lamb": "lamb",
-    "Ftrl": "ftrl",
-}
-# What the oracle has and a watch cannot judge.
-APART: Mapping[str, str] = {
-    "Adafactor": "Adafactor works on whole tensors, and a watch records elements of them"
-}
-SPELLINGS: Mapping[str, str] = {
-    "beta_1": "beta1",
-    "beta_2": "beta2",
-    "epsilon": "eps",
-    "initial_accumulator_value": "initial_accumulator",
-    "learning_rate_power": "power",
-    "l1_regularization_strength": "lambda1",
-    "l2_regularization_strength": "lambda2",
-    "l2_shrinkage_regularization_strength": "shrinkage",
-}
-_NEGATED = ("learning_rate_power",)  # what the oracle takes with the other sign
-CLIPS: Mapping[str, str] = {
-    "clipnorm": "norm",
-    "global_clipnorm": "global_norm",
-    "clipvalue": "value",
-}
+from parity.lanes.spelling import KERAS_ARGUMENTS, KERAS_CLIPS, KERAS_NEGATED
+
+_SPELLINGS = {theirs: name for name, theirs in KERAS_ARGUMENTS.items()}
 # What the oracle does not follow, by the attribute that holds it.
 _BEYOND = ("use_ema", "gradient_accumulation_steps", "loss_scale_factor")
 
@@ -54,10 +23,11 @@ def told(optimizer: Any) -> dict[str, Any]:
         # Legacy optimizers keep some arguments under a name of their own.
         number = _number(getattr(optimizer, name, getattr(optimizer, f"_{name}", None)))
         if number is not None:
-            found[SPELLINGS.get(name, name)] = -number if name in _NEGATED else number
+            spelled = _SPELLINGS.get(name, name)
+            found[spelled] = -number if spelled in KERAS_NEGATED else number
     if getattr(optimizer, "amsgrad", False):
         found["rule"] = "amsgrad"
-    limits = {kind: _limit(optimizer, name) for name, kind in CLIPS.items()}
+    limits = {kind: _limit(optimizer, name) for kind, name in KERAS_CLIPS.items()}
     clips = [[kind, limit] for kind, limit in limits.items() if limit is not None]
     if clips:
         found["clip"] = clips[0]

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
-from types import ModuleType
 from typing import Any
 
 import tf_keras
 
+from parity.lanes.spelling import LEGACY, TF_KERAS, kinds
+from parity.watching.lanes import judged_as, keras_tensorflow
 from parity.watching.lanes import keras_arguments as arguments
-from parity.watching.lanes import keras_tensorflow
 from parity.watching.lanes.keras_library import put
 from parity.watching.lanes.keras_watcher import watched
 from parity.watching.recording import Recording
@@ -18,12 +18,7 @@ from parity.watching.recording import Recording
 _CURRENT, _LEGACY = tf_keras.optimizers, tf_keras.optimizers.legacy
 
 
-def _kinds(module: ModuleType) -> dict[type, str]:
-    rules = arguments.RULES.items()
-    return {getattr(module, name): rule for name, rule in rules if hasattr(module, name)}
-
-
-_KINDS: Mapping[type, str] = {**_kinds(_CURRENT), **_kinds(_LEGACY)}
+_KINDS = kinds(_CURRENT, TF_KERAS) | kinds(_LEGACY, LEGACY)
 
 
 @contextmanager
@@ -60,11 +55,8 @@ class TfKeras:
 
     def rule(self, optimizer: Any) -> tuple[str | None, str]:
         """Return the oracle's name for an optimizer, or why there is none."""
-        rule = _KINDS.get(type(optimizer))
-        if rule is None:
-            name = type(optimizer).__name__
-            return None, arguments.APART.get(name, f"the oracle has no {name}")
-        beyond = arguments.why(optimizer, ())
+        rule, why = judged_as(_KINDS.get(type(optimizer)), optimizer)
+        beyond = why or arguments.why(optimizer, ())
         return (None, beyond) if beyond else (rule, "")
 
     def iteration(self, optimizer: Any) -> Any:

@@ -8,26 +8,10 @@ from typing import Any
 from torch import optim
 from torch.optim import Optimizer
 
-# torch's classes with the oracle's names, and the arguments that are spelled otherwise.
-RULES: Mapping[type, str] = {
-    optim.SGD: "sgd",
-    optim.Adam: "adam",
-    optim.AdamW: "adamw",
-    optim.Adamax: "adamax",
-    optim.NAdam: "nadam",
-    optim.RAdam: "radam",
-    optim.RMSprop: "rmsprop",
-    optim.Adagrad: "adagrad",
-    optim.Adadelta: "adadelta",
-}
-# What the oracle has and a watch cannot judge.
-APART: Mapping[type, str] = {
-    optim.Adafactor: "Adafactor works on whole tensors, and a watch records elements of them"
-}
-SPELLINGS: Mapping[str, str] = {
-    "alpha": "rho",
-    "initial_accumulator_value": "initial_accumulator",
-}
+from parity.lanes.spelling import TORCH, kinds
+from parity.watching.lanes import judged_as
+
+_RULES = kinds(optim, TORCH)
 # What schedules keep in a group.
 _SCHEDULES = {"initial_lr", "max_lr", "min_lr", "max_momentum", "base_momentum", "swa_lr"}
 
@@ -37,9 +21,7 @@ class Arguments:
 
     def __init__(self, optimizer: Optimizer) -> None:
         self.optimizer = optimizer
-        self.rule = RULES.get(type(optimizer))
-        none = f"the oracle has no {type(optimizer).__name__}"
-        self.why = "" if self.rule else APART.get(type(optimizer), none)
+        self.rule, self.why = judged_as(_RULES.get(type(optimizer)), optimizer)
         # Adagrad's state is there before its first step; SGD's momentum counts none.
         if any(float(state.get("step", 1)) for state in optimizer.state.values()):
             self.rule, self.why = None, "the optimizer had taken steps before it was watched"
@@ -71,8 +53,10 @@ class Arguments:
         return tuple(found)
 
     def _told(self, group: Mapping[str, Any], steps: int) -> Mapping[str, Any]:
+        names = TORCH[self.rule].arguments if self.rule else {}
+        spelled = {theirs: name for name, theirs in names.items()}
         told: dict[str, Any] = {
-            SPELLINGS.get(name, name): float(value)
+            spelled.get(name, name): float(value)
             for name, value in group.items()
             if name in {*self.optimizer.defaults} and _is_number(value)
         }
