@@ -1,11 +1,11 @@
 """What Parity costs: its clock, each lane's import, memory and pace, and how a run's time grows.
 
 `python benchmarks/costs.py` prints five tables; `--lanes torch,jax` takes some lanes. First stands
-what collecting takes, and what the plugin adds to a run of other tests, with and without it in
-turn. The clock is the one that times steps, beside a loop that a person would write, in turn in one
-process. A lane's pace is that of cases that its worker trains and the oracle judges, met for the
-first time and then again. Growth is the wall of whole runs of `pytest parity`, and of cases with
-more steps.
+what collecting takes, and what the plugin adds to a run of other tests: its import in a process of
+its own, then what its hooks take. The clock is the one that times steps, beside a loop that a
+person would write, in turn in one process. A lane's pace is that of cases that its worker trains
+and the oracle judges, met for the first time and then again. Growth is the wall of whole runs of
+`pytest parity`, and of cases with more steps.
 """
 
 from __future__ import annotations
@@ -34,8 +34,28 @@ from parity.strategies import PROBLEMS
 from parity.throughput.sizes import timed_case
 from parity.throughput.timing import seconds
 
-STARTS = 25  # with the plugin and without it
-LEFT = ("-p", "no:parity")
+STARTS = 25
+# What the plugin adds to a process that has pytest: milliseconds.
+IMPORT = """
+import time, pytest
+begun = time.perf_counter()
+import parity.plugin
+print(1e3 * (time.perf_counter() - begun))
+"""
+# And to each run once it is imported: runs of one test with the plugin and without it, in turn.
+HOOKS = """
+import contextlib, io, sys, time, pytest
+
+def spent(*words):
+    with contextlib.redirect_stdout(io.StringIO()):
+        begun = time.perf_counter()
+        pytest.main([sys.argv[1], "-q", "-p", "no:cacheprovider", *words])
+        return time.perf_counter() - begun
+
+spent()
+for _ in range(60):
+    print(1e3 * (spent() - spent("-p", "no:parity")))
+"""
 ROUNDS = 200  # of both clocks
 CASES = 6  # of each problem
 LEAST_STEP = 100e-6  # seconds of a step from which the clock may cost MOST
@@ -60,13 +80,27 @@ def starts() -> None:
     """Print what collecting takes, and what the plugin adds to a run that does not use it."""
     collecting = [spent(partial(pytest, "parity", "--collect-only", "-q")) for _ in range(5)]
     print(f"pytest parity --collect-only: {median(collecting):.2f} s (allowed 2)")
+    loading = [float(printed(IMPORT)) for _ in range(STARTS)]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "test_it.py"
         path.write_text("def test_it(): pass\n", encoding="utf-8")
-        plain, without = partial(pytest, str(path), "-q"), partial(pytest, str(path), "-q", *LEFT)
-        more = [1e3 * (spent(plain) - spent(without)) for _ in range(STARTS)]
-    low, middle, high = quantiles(more)
-    print(f"the plugin: {middle:+.1f} ms (quartiles {low:+.1f} to {high:+.1f}; allowed 10)\n")
+        hooks = [float(line) for line in printed(HOOKS, str(path)).split()]
+    print(
+        f"the plugin: {median(loading) + median(hooks):.1f} ms (allowed 10): its import "
+        f"{median(loading):.1f} (quartiles {told(loading)}), its hooks {median(hooks):+.1f} "
+        f"({told(hooks)})\n"
+    )
+
+
+def told(values: list[float]) -> str:
+    low, _, high = quantiles(values)
+    return f"{low:+.1f} to {high:+.1f}"
+
+
+def printed(script: str, *words: str) -> str:
+    return subprocess.run(
+        [sys.executable, "-c", script, *words], check=True, capture_output=True, text=True
+    ).stdout
 
 
 def clock() -> None:
