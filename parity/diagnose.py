@@ -29,27 +29,38 @@ from parity.trace import Trace
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """The explanations that hold, simplest first; `case` is the one that told them from others."""
+    """The explanations that hold, simplest first; `case` is the one that told them from others.
+
+    Where none holds on all of the lane's runs, `alone` has those of one change that hold on this
+    one: its cause may be one of them, where the lane does more things otherwise elsewhere.
+    """
 
     explanations: tuple[Explanation, ...]
     tried: int
     case: Case | None = None
+    alone: tuple[Explanation, ...] = ()
 
     @property
     def sentence(self) -> str:
         """The cause in one sentence, or that none is known."""
-        if not self.explanations:
-            return f"none of {self.tried} explanations fits"
-        return ", or ".join(dict.fromkeys(found.sentence for found in self.explanations))
+        if self.explanations:
+            return _either(self.explanations)
+        none = f"none of {self.tried} explanations fits"
+        return f"{none} all runs; this one alone: {_either(self.alone)}" if self.alone else none
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values."""
         return {
             "explanations": [found.to_dict() for found in self.explanations],
+            "alone": [found.to_dict() for found in self.alone],
             "sentence": self.sentence,
             "tried": self.tried,
             "separated_by": None if self.case is None else self.case.digest,
         }
+
+
+def _either(explanations: Iterable[Explanation]) -> str:
+    return ", or ".join(dict.fromkeys(found.sentence for found in explanations))
 
 
 def diagnose(case: Case, trace: Trace, dials: Dials) -> Diagnosis:
@@ -80,7 +91,8 @@ def confirmed(
     left = list(diagnosis.explanations)
     for case, trace in runs:
         left = [found for found in left if worst(found.changes, case, trace, dials(case)) <= 1]
-    return replace(diagnosis, explanations=tuple(left))
+    alone = () if left else [found for found in diagnosis.explanations if len(found.changes) == 1]
+    return replace(diagnosis, explanations=tuple(left), alone=tuple(alone))
 
 
 def separated(
