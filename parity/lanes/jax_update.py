@@ -63,11 +63,13 @@ def slots(case: Case, state: Any) -> dict[str, dict[str, np.ndarray[Any, Any]]]:
     names = {field: slot for slot, field in OPTAX[case.optimizer.name].slots.items()}
     if not case.optimizer.arguments.get("momentum"):
         names.pop("trace", None)  # with momentum=0.0 optax keeps the last gradient there
-    return {
-        names[field]: recorded(arrays)
-        for field, arrays in _fields(state)
-        if field in names and isinstance(arrays, dict)
-    }
+    found: dict[str, dict[str, np.ndarray[Any, Any]]] = {}
+    for field, held in _fields(state):
+        if field in names and isinstance(held, dict):
+            # Of a matrix that Adafactor factors, v is no array of the matrix's shape.
+            whole = {n: array for n, array in held.items() if array.shape == case.weights[n].shape}
+            found |= {names[field]: recorded(whole)} if whole else {}
+    return found
 
 
 def _fields(state: Any) -> list[tuple[str, Any]]:

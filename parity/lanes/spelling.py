@@ -253,7 +253,6 @@ OPTAX: Mapping[str, Spelling] = {
     "adadelta": Spelling("adadelta", {"v": "e_g", "delta": "e_x"}, {**_OPTAX, "rho": "rho"}),
     "lion": Spelling("lion", {"m": "mu"}, _OPTAX),
     "lamb": Spelling("lamb", _MU, _OPTAX),
-    # Its v of a matrix that is factored is of length one: below 128 rows or columns none is.
     "adafactor": Spelling(
         "adafactor",
         _same("v"),
