@@ -126,7 +126,7 @@ def erf(x: Value) -> Value:
 
 
 def power(base: Value, exponent: int) -> Value:
-    """Return 0 <= base < 1 to a whole power, computed at once or as a running product."""
+    """Return base >= 0 to a whole power, computed at once or as a running product."""
     if not isinstance(base, Bounded):
         return base**exponent
     value = base.value**exponent
@@ -291,6 +291,11 @@ def is_zero(x: Value) -> Array:
     """Return where x is zero and can be nothing else."""
     zero: Array = (_plain(x) == 0) & (_error(x) == 0)
     return zero
+
+
+def surely_positive(x: Value) -> bool:
+    """Return whether a number is above zero and can be nothing else."""
+    return bool(np.all(_plain(x) > _error(x)))
 
 
 def _either(x: Bounded, apart: float) -> Array:

@@ -45,7 +45,11 @@ def sgd(run: Run, w: Value, g: Value, step: int) -> Value:
         apart = functions.move(functions.move(w, -scaled), -(momentum * buffer))
         moved = functions.move(w, -change)
         return functions.any_of(moved, apart) if run.hyperparameters["nesterov"] else moved
-    return functions.move(w, _times(run.lr if where == "outside" else 1.0, change))
+    whole = _times(run.lr if where == "outside" else 1.0, change)
+    if where == "outside" and run.hyperparameters["nesterov"]:
+        # TensorFlow 1 multiplies each of the two terms by lr.
+        whole = functions.any_of(whole, run.lr * scaled + run.lr * (momentum * buffer))
+    return functions.move(w, whole)
 
 
 def adam(run: Run, w: Value, g: Value, step: int) -> Value:
@@ -125,20 +129,22 @@ def radam(run: Run, w: Value, g: Value, step: int) -> Value:
     Source: L. Liu et al., On the variance of the adaptive learning rate, arXiv:1908.03265,
     algorithm 2, with the eps-hat that torch.optim.RAdam documents (the paper has no eps). optax:
     eps after the correction (`eps`), rectified from rho_t = 5 on, not above it. That is no dial: in
-    (0, 1) no rational beta2, so no float, makes rho_t exactly 5 at any t.
+    (0, 1) no rational beta2, so no float, makes rho_t exactly 5 at any t. Where rho_t is made in
+    float32 it may come out on either side: at t = 5 it is 4.998 for a beta2 of 0.9995.
     """
     m = run.average("m", g, run.constant("beta1"))
     v = run.average("v", g * g, run.constant("beta2"))
     mean = m / run.correction("beta1", step)
-    beta2 = float(run.hyperparameters["beta2"])
-    limit = 2 / (1 - beta2) - 1
-    rho = limit - 2 * step * beta2**step / (1 - beta2**step)
-    if rho <= 5:
-        return functions.move(w, run.lr * mean)
-    second = run.correction("beta2", step)
-    rectified = _rectification(run, step)
-    root = divisor(run, v, second, "hat")
-    return functions.move(w, divided(run, mean * rectified, root))
+    limit, rho = _lengths(run, step)
+    plain = functions.move(w, run.lr * mean)
+    if functions.surely_positive(5.0 - rho):
+        return plain
+    above = (rho - 4.0) * (rho - 2.0) * limit
+    rectified = run.taken(functions.sqrt(above / ((limit - 4.0) * (limit - 2.0) * rho)))
+    root = divisor(run, v, run.correction("beta2", step), "hat")
+    return functions.select(
+        rho - 5.0, functions.move(w, divided(run, mean * rectified, root)), plain
+    )
 
 
 def rmsprop(run: Run, w: Value, g: Value, step: int) -> Value:
@@ -246,20 +252,23 @@ def _nadam_product(run: Run, now: Value, step: int) -> Value:
         return run.spread(products)
     # Of a mu_t that is known to the last bit, so is the product.
     if run.dial("mu_product") == "float32" and run.dial("correction") != "float32":
-        pair = [x.value if isinstance(x, Bounded) else x for x in (now, last)]
-        held = representable(representable(pair[0], "float32") * pair[1], "float32")
-        product = Bounded(held, 0.0, DOUBLE) if isinstance(now, Bounded) else held
+        factors = [x.value if isinstance(x, Bounded) else x for x in (now, last)]
+        single = representable(representable(factors[0], "float32") * factors[1], "float32")
+        product = Bounded(single, 0.0, DOUBLE) if isinstance(now, Bounded) else single
     run.scalars["mu_product"] = product
     return product
 
 
-def _rectification(run: Run, step: int) -> Value:
+def _lengths(run: Run, step: int) -> tuple[Value, Value]:
+    """Return rho_inf and rho_t."""
     beta2 = run.base("beta2")
     limit = 2.0 / (1.0 - beta2) - 1.0
+    if isinstance(limit, Bounded):  # optax makes it in double where beta2 is a number of Python's
+        given = held(float(run.hyperparameters["beta2"]), "beta2**t", run.dials)
+        made = 2.0 / (1.0 - given) - 1.0
+        limit = Bounded(limit.value, limit.error + abs(limit.value - made), limit.arithmetic)
     grown = functions.power(beta2, step)
-    rho = limit - (2.0 * step) * grown / (1.0 - grown)
-    above = (rho - 4.0) * (rho - 2.0) * limit
-    return run.taken(functions.sqrt(above / ((limit - 4.0) * (limit - 2.0) * rho)))
+    return limit, limit - (2.0 * step) * grown / (1.0 - grown)
 
 
 RULES: Mapping[str, Rule] = {

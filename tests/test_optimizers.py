@@ -630,3 +630,52 @@ def test_a_sum_that_underflows_may_mean_no_step() -> None:
     turned = _adagrad_step(1e-30, {"eps": "inside", "zero_sum": "no step"})
     assert abs(textbook.value) > textbook.error
     assert abs(turned.value) <= turned.error
+
+
+@pytest.mark.parametrize("beta2", [0.999, 0.9995, 0.9999])
+def test_whether_radam_rectifies_may_hang_on_the_rounding_of_float32(beta2: float) -> None:
+    like = bounds.exact(np.zeros(6), ARITHMETICS["float32"])
+    w, g, rates, decayed = data()
+    dials = {"constants": "working", "correction": "working", "eps": "after"}
+    run = Run({**OPTIMIZERS["radam"], "beta2": beta2}, dials, like, decayed, SHAPES)
+    single, m, v = np.float32, np.zeros(6, np.float32), np.zeros(6, np.float32)
+    limit = 2 / (1 - beta2) - 1
+    for step in range(STEPS):
+        before, slope = w[step].astype(single), g[step].astype(single)
+        run.lr = run.number(float(single(rates[step])), "lr")
+        now = [bounds.exactly(x.astype(float), like) for x in (before, slope)]
+        expected = RULES["radam"](run, *now, step + 1)
+        # As optax has it (transform.py, scale_by_radam).
+        m = single(0.9) * m + single(0.1) * slope
+        v = single(beta2) * v + single(1 - beta2) * slope * slope
+        grown = np.power(single(beta2), single(step + 1))
+        mean = m / (1 - np.power(single(0.9), single(step + 1)))
+        rho = single(limit) - single(2 * (step + 1)) * grown / (1 - grown)
+        if rho >= 5:
+            above = (rho - 4) * (rho - 2) * single(limit)
+            r = np.sqrt(above / (single((limit - 4) * (limit - 2)) * rho))
+            mean = r * mean / (np.sqrt(v / (1 - grown)) + single(1e-8))
+        after = before - single(rates[step]) * mean
+        assert (np.abs(after - expected.value) <= expected.error).all()
+
+
+def test_nesterov_may_multiply_each_of_its_terms_by_the_rate() -> None:
+    like = bounds.exact(np.zeros(1), ARITHMETICS["float32"])
+    rng, count, single = np.random.default_rng(0), 20_000, np.float32
+    given = {**OPTIMIZERS["sgd"], "momentum": 0.9, "nesterov": True}
+    run = Run(given, {"constants": "working"}, like, np.ones(count), ((count,),))
+    run.lr = run.number(float(single(0.01)), "lr")
+    buffer = np.zeros(count, single)
+    for slope in (
+        rng.standard_normal(count).astype(single),
+        rng.standard_normal(count).astype(single),
+    ):
+        # The second cancels what momentum is left of the first, almost.
+        if buffer.any():
+            slope = (-(single(0.9) ** 2) * buffer / single(1.9) * (1 + 1e-3 * slope)).astype(single)
+        zero = bounds.exactly(np.zeros(count), like)
+        expected = RULES["sgd"](run, zero, bounds.exactly(slope.astype(float), like), 1)
+        buffer = single(0.9) * buffer + slope
+        # TensorFlow's ResourceApplyMomentum (training_ops.cc).
+        after = -(slope * single(0.01) + (buffer * single(0.9)) * single(0.01))
+        assert (np.abs(after - expected.value) <= expected.error).all()
