@@ -165,7 +165,7 @@ def pairs(trace: Trace, expected: Expected) -> Iterator[Pair]:
 def scores(seen: Array, wanted: Bounded, scale: Array) -> tuple[Array, Array]:
     """Return each element's score, and which of them the bound cannot judge.
 
-    An element is abstained on where its bound is not finite, or is as large as what it measures:
+    An element is abstained on where its bound is not finite, or is larger than what it measures:
     the element itself, or the mean of its tensor at that step, whichever is larger.
     """
     value = np.asarray(seen, np.float64)

@@ -48,7 +48,7 @@ def describe(result: Result, who: str, again: str) -> str:
         lines.append(f"  free:   {_apart(verdict.parted)}")
     if result.diagnosis is not None:
         lines.append(f"  cause:  {result.diagnosis.sentence}")
-    lines += [f"    {line}" for line in result.detail.splitlines()]
+    lines += [f"    {line}" for line in _printable(result.detail)]
     lines += [f"  case:   {summary(result.case)}", f"  again:  {again}"]
     return "\n".join(lines)
 
@@ -72,11 +72,19 @@ def _where(who: str, verdict: Verdict, steps: int) -> str:
     if verdict.status is Status.ABSTAIN:
         return f"{who} was not judged: the bound decides on no element of this case"
     if found is None:
-        return f"{who} gave no trace: {verdict.reason}"
+        return f"{who} gave no trace: {next(iter(_printable(verdict.reason)), '')}"
     return (
         f"{who} parts from the oracle at step {found.step + 1} of {steps}, "
         f"stage {found.stage}: {_tensor(found)}, {found.elements} of {found.size} elements"
     )
+
+
+def _printable(text: str) -> list[str]:
+    """Return the lines of what a lane said; what would move a terminal's cursor is escaped."""
+    return [
+        "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
+        for line in text.splitlines()
+    ]
 
 
 def _tensor(found: Divergence) -> str:

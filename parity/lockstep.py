@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -69,12 +70,17 @@ class Harness:
             verdict = Verdict(Status.ERROR, reason=f"{reply.kind}: {reply.reason}")
             return Result(lane.name, case, verdict, detail=reply.detail)
         taken = claimed(self.claims, lane.name, case)
-        return Result(lane.name, case, judge(case, reply, dials(taken)), taken, reply)
+        try:
+            verdict = judge(case, reply, dials(taken))
+        except Exception as error:  # noqa: BLE001  # a fault of ours costs one case, not the run
+            verdict = Verdict(Status.ERROR, reason=f"oracle: {type(error).__name__}: {error}")
+            return Result(lane.name, case, verdict, detail=traceback.format_exc())
+        return Result(lane.name, case, verdict, taken, reply)
 
     def examples(self, lane: Lane, problem: str, optimizer: str, profile: Profile) -> list[Case]:
         """Return the generated cases that `lane` can run, its share of the profile's number."""
-        wanted = max(1, round(profile.share(lane)))
-        drawn = generated(problem, optimizer, dtypes_of(lane, profile), profile, self.seed)
+        wanted, dtypes = max(1, round(profile.share(lane))), dtypes_of(lane, profile)
+        drawn = generated(problem, optimizer, dtypes, profile, self.seed) if dtypes else []
         return [case for case in drawn if lane.lacks(case) is None][:wanted]
 
     def shrunk(

@@ -63,6 +63,8 @@ class Session:
         self.timeout = min(positive("timeout", "seconds", timeout), threading.TIMEOUT_MAX)
         self.seed = seed_of(seed)
         self.report = None if report is None else writable(Path(report))
+        if page == "":
+            raise ValueError("report: expected a folder, got ''")
         self.page = None if page is None else pages.folder(Path(page))
         self.case_path = case
         self.case = None if case is None else read_case(Path(case))
@@ -95,10 +97,12 @@ class Session:
     @cached_property
     def harness(self) -> Harness:
         """Lanes in their processes, started when a check first needs them."""
-        from parity.lanes.process import Workers
+        from parity.lanes.process import PATIENCE, Workers
         from parity.lockstep import Harness
 
-        return Harness(Workers(), self.claims, seed=self.seed, timeout=self.timeout)
+        # What is slow to train is slow to import; but an import takes its time at the least.
+        workers = Workers(patience=max(PATIENCE, self.timeout))
+        return Harness(workers, self.claims, seed=self.seed, timeout=self.timeout)
 
     def close(self) -> None:
         """End the worker processes."""

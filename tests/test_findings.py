@@ -149,6 +149,14 @@ def test_an_error_shows_the_reason_and_what_the_lane_left_behind() -> None:
     assert rest[-1] == "  again:  pytest"
 
 
+def test_what_a_lane_says_does_not_move_the_cursor() -> None:
+    verdict = Verdict(Status.ERROR, reason="raised: ValueError: one\x1b[31m\ntwo")
+    result = Result("torch", CASE, verdict, detail="\x1b[2J gone")
+    first, second, *_ = describe(result, "torch", "pytest").splitlines()
+    assert first == r"torch gave no trace: raised: ValueError: one\x1b[31m"
+    assert second == r"    \x1b[2J gone"
+
+
 def test_a_case_that_nothing_was_judged_of_says_so() -> None:
     text = describe(Result("torch", CASE, Verdict(Status.ABSTAIN)), "torch", "")
     assert text.startswith("torch was not judged: ")

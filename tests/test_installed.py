@@ -91,6 +91,15 @@ def test_a_file_that_cannot_be_asked_is_an_error() -> None:
         installed.load_lanes("nowhere.py")
 
 
+def test_a_file_without_lanes_and_a_folder_are_errors(tmp_path: Path) -> None:
+    (tmp_path / "none.py").write_text("LANES = []\n", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"none\.py has no lanes: LANES is empty$"):
+        installed.load_lanes(str(tmp_path / "none.py"))
+    (tmp_path / "folder.py").mkdir()
+    with pytest.raises(ValueError, match=r"folder\.py: is a folder$"):
+        installed.load_lanes(str(tmp_path / "folder.py"))
+
+
 def test_two_lanes_of_one_name_are_refused(tmp_path: Path) -> None:
     for name in ("one", "other"):
         offered = 'optimizers={"sgd": ()}, pace=1' + "." * (name == "other")
@@ -114,7 +123,28 @@ def test_two_lanes_of_one_name_are_refused(tmp_path: Path) -> None:
         ('"a", "a", optimizers={"sgd": ("eps",)}', "sgd of a: expected one of momentum, "),
         ('"a", "a", optimizers={"sgd": ()}, dtypes=("float23",)', "dtypes of a: expected one of "),
         ('"a", "a", optimizers={"sgd": ()}, dtypes="float32"', "expected a list of names, got 'fl"),
-        ('"a", "a", optimizers={"sgd": ()}, packages="numpy"', "expected a list, got 'numpy'"),
+        (
+            '"a", "a", optimizers={"sgd": ()}, packages="numpy"',
+            "expected a list of modules, got 'numpy'",
+        ),
+        ('"a", "a", optimizers={"sgd": ()}, packages=(3,)', "expected a list of modules, got (3,)"),
+        (
+            '"a", "a", optimizers={"sgd": ()}, packages=("",)',
+            "expected a list of modules, got ('',",
+        ),
+        (
+            '"a", "a", optimizers={"sgd": ()}, dtypes=()',
+            "dtypes of a: expected one or more, got ()",
+        ),
+        ('"a", "", optimizers={"sgd": ()}', "module of a: expected a module or the path of a file"),
+        ('"a", "a", 3, optimizers={"sgd": ()}', "mode of a: expected a word, got 3"),
+        (
+            '"a", "a", optimizers={"sgd": ()}, environment={"A": 3}',
+            "with their values, got {'A': 3",
+        ),
+        ('"a", "a", optimizers={"sgd": ()}, environment={"A=B": "3"}', "got {'A=B': '3'}"),
+        ('"a", "a", optimizers={"sgd": ()}, x64={"A": "\\0"}', "x64 of a: expected variables"),
+        ('"a", "a", optimizers={"sgd": ()}, device="gpu"', "expected cuda, or nothing, got 'gpu'"),
         ('"a", "a", optimizers={"sgd": ()}, pace="fast"', "above 0, at most 1, got 'fast'"),
         ('"a", "a", optimizers={"sgd": ()}, pace=2', "above 0, at most 1, got 2"),
     ],

@@ -1,18 +1,21 @@
-"""Cases that no draw has, on the lanes where a framework does something else there."""
+"""Cases that no draw has, on real lanes; and what a lane, or the oracle, may do in them."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
+from parity import lockstep
 from parity.bounds import Array
 from parity.case import Case
-from parity.compare import Stage, Status
+from parity.compare import Stage, Status, Verdict
 from parity.known import CLAIMS
+from parity.lanes import Lane, worker
 from parity.lanes.installed import load_lanes, missing
 from parity.lanes.process import Workers
 from parity.lockstep import Harness, Result
 from parity.parts import Layer, Loss, Optimizer
+from parity.profiles import PROFILES
 
 
 def drawn(shape: tuple[int, ...], seed: int) -> Array:
@@ -56,3 +59,31 @@ def test_where_rounding_decides_whether_radam_rectifies(lane: str) -> None:
     count = result.verdict.counts[Stage.UPDATE]
     # torch makes rho_t in double, where nothing is open; optax in float32, step 5 at the least.
     assert count.abstained == 0 if lane == "torch" else count.abstained >= 8, count
+
+
+def test_a_fault_of_the_oracle_costs_one_case(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object) -> Verdict:
+        raise ZeroDivisionError("planted")
+
+    monkeypatch.setattr(lockstep, "judge", fails)
+    result = trained("numpy32", Optimizer("sgd"), 2, 1, 1)
+    assert result.verdict.status is Status.ERROR
+    assert result.verdict.reason == "oracle: ZeroDivisionError: planted"
+    assert "in fails" in result.detail
+
+
+def test_a_lane_with_none_of_a_profiles_dtypes_has_no_cases() -> None:
+    lane = Lane("a", "a", optimizers={"sgd": ()}, dtypes=("float16",))
+    with Workers() as workers:
+        harness = Harness(workers, CLAIMS)
+        assert harness.examples(lane, "linear", "sgd", PROFILES["standard"]) == []
+        assert harness.examples(lane, "linear", "sgd", PROFILES["deep"])
+
+
+def test_an_error_that_cannot_be_told_has_its_kind() -> None:
+    class Mute(Exception):
+        def __str__(self) -> str:
+            raise ValueError
+
+    assert worker.sentence(Mute()) == "Mute"
+    assert worker.sentence(KeyError("a")) == "KeyError: 'a'"

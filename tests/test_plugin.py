@@ -245,6 +245,11 @@ def test_the_seed_decides_what_is_drawn(tmp_path: Path) -> None:
     assert drawn("7") != drawn("8")
 
 
+def test_a_report_in_no_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"^report: expected a folder, got ''$"):
+        Session(page="", folder=tmp_path)
+
+
 def test_so_many_cases_are_spread_over_a_lane_slow_or_not(tmp_path: Path) -> None:
     wanted = 40
     session = Session(cases=str(wanted), lanes="torch,tensorflow:xla", folder=tmp_path)

@@ -8,7 +8,7 @@ import importlib.metadata
 import importlib.util
 import platform
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,38 @@ _CHOICES: Mapping[str, Iterable[str]] = {
     "options": OPTIONS,
 }
 
+
+def _is_word(value: Any) -> bool:
+    return isinstance(value, str) and "\0" not in value
+
+
+def _are_variables(value: Any) -> bool:
+    return isinstance(value, dict) and all(
+        _is_word(name) and _is_word(text) and name and "=" not in name
+        for name, text in value.items()
+    )
+
+
+# What the other fields of a lane may hold.
+_FIELDS: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
+    "module": ("a module or the path of a file", lambda value: _is_word(value) and value != ""),
+    "mode": ("a word", _is_word),
+    "packages": (
+        "a list of modules",
+        lambda value: (
+            isinstance(value, tuple)
+            and all(_is_word(name) and _top(name).isidentifier() for name in value)
+        ),
+    ),
+    "dtypes": ("one or more", bool),
+    "environment": ("variables with their values", _are_variables),
+    "x64": ("variables with their values", _are_variables),
+    "device": ("cuda, or nothing", lambda value: value in ("", "cuda")),
+    "pace": (
+        "a number above 0, at most 1",
+        lambda value: isinstance(value, int | float) and 0 < value <= 1,
+    ),
+}
 # How to get what a lane of the catalog needs; tf_keras requires a distribution that would be
 # unpacked over tensorflow-cpu.
 _SOURCES: Mapping[str, str] = {
@@ -115,7 +147,7 @@ def _resolved(part: str) -> Iterable[Lane]:
 
 def _file(path: str) -> list[Lane]:
     if not Path(path).is_file():
-        raise ValueError(f"{path}: no such file")
+        raise ValueError(f"{path}: {'is a folder' if Path(path).is_dir() else 'no such file'}")
     return _described(str(Path(path).resolve()))
 
 
@@ -123,11 +155,14 @@ def _described(module: str) -> list[Lane]:
     """Ask a process of its own: the module is free to import its framework."""
     try:
         with Worker(Lane(name=module, module=module)) as worker:
-            return [_lane(record) for record in worker.describe()]
+            lanes = [_lane(record) for record in worker.describe()]
     except (LaneError, TypeError) as error:
         raise ValueError(f"{module} has no lanes: {error}") from error
     except ValueError as error:
         raise ValueError(f"{module}: {error}") from error
+    if not lanes:
+        raise ValueError(f"{module} has no lanes: LANES is empty")
+    return lanes
 
 
 def _lane(record: Mapping[str, Any]) -> Lane:
@@ -147,11 +182,10 @@ def _lane(record: Mapping[str, Any]) -> Lane:
     for optimizer, names in lane.optimizers.items():
         for name in names:
             one_of(f"{optimizer} of {lane.name}", name, OPTIMIZERS[optimizer])
-    if not isinstance(lane.packages, tuple):
-        raise ValueError(f"packages of {lane.name}: expected a list, got {lane.packages!r}")
-    if not isinstance(lane.pace, int | float) or not 0 < lane.pace <= 1:
-        told = f"pace of {lane.name}: expected a number above 0, at most 1"
-        raise ValueError(f"{told}, got {lane.pace!r}")
+    for what, (told, fits) in _FIELDS.items():
+        value = getattr(lane, what)
+        if not fits(value):
+            raise ValueError(f"{what} of {lane.name}: expected {told}, got {value!r}")
     return lane
 
 

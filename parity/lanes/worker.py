@@ -116,7 +116,7 @@ def _answer(lane: Any, mode: str, record: Mapping[str, Any]) -> bytes:
         trace = train(lane, mode, Case.from_dict(record))
         return wire.pack({"trace": trace.to_dict()})
     except Refused as refusal:
-        return wire.pack({"refused": str(refusal)})
+        return wire.pack({"refused": str(refusal) or "it gave no reason"})
     except BaseException as error:  # noqa: BLE001  # sys.exit included: it becomes the reply
         return _error(error)
 
@@ -143,7 +143,10 @@ def _error(error: BaseException) -> bytes:
 
 def sentence(error: BaseException) -> str:
     """Return what is said of an error: its kind and message."""
-    return f"{type(error).__name__}: {error}"
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:  # noqa: BLE001  # its own __str__ may fail too
+        return type(error).__name__
 
 
 def _send(replies: IO[bytes], message: bytes | Mapping[str, Any]) -> None:
