@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import MISSING, asdict, dataclass, fields, replace
 from functools import lru_cache
+from reprlib import repr as shown
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from parity.parts import Clip, Layer, Loss, Optimizer
-from parity.validity import CaseError, check
+from parity.parts import DTYPES, Clip, Layer, Loss, Optimizer
+from parity.validity import CaseError, check, check_names, check_number, check_one_of
 
 Array = NDArray[Any]
+Part = TypeVar("Part", Layer, Loss, Clip, Optimizer)
 
 FORMAT = 1
 
@@ -28,7 +30,7 @@ class Case:
     `x` is (rows, features), `y` is (rows, units of the last layer) floats, or (rows,) integers
     where the loss's labels are `integer`. `batches` holds the row numbers of each step's batch,
     `rates` each step's learning rate. `weights` are the starting weights, `layerN/kernel` and
-    `layerN/bias`. All floats are float64 that `dtype` can represent, so a lane casts exactly.
+    `layerN/bias`. All floats are float64 in the range of `dtype`, to which a lane casts them.
 
     Raises CaseError when anything is out of range, of the wrong shape or not finite.
     """
@@ -93,43 +95,40 @@ class Case:
     @staticmethod
     def from_dict(record: Mapping[str, Any]) -> Case:
         """Return the case that `to_dict` described. Raises CaseError."""
-        if not isinstance(record, Mapping):
-            raise CaseError(f"a case is a JSON object, got {type(record).__name__}")
-        if record.get("format") != FORMAT:
-            raise CaseError(f"expected a case of format {FORMAT}, got {record.get('format')!r}")
-        unknown = set(record) - set(_KEYS)
-        missing = set(_KEYS) - set(record)
-        if unknown or missing:
-            raise CaseError(f"a case has no {sorted(unknown)} and needs {sorted(missing)}")
-        try:
-            loss = dict(record["loss"])
-            if loss.get("class_weights") is not None:
-                loss["class_weights"] = tuple(loss["class_weights"])
-            clip = record["clip"]
-            weights = record["sample_weights"]
-            kind = np.int64 if loss.get("labels") == "integer" else np.float64
-            return Case(
-                layers=tuple(Layer(**layer) for layer in record["layers"]),
-                loss=Loss(**loss),
-                optimizer=Optimizer(**record["optimizer"]),
-                rates=tuple(record["rates"]),
-                x=_array(record["x"], np.float64, "x"),
-                y=_array(record["y"], kind, "y"),
-                batches=tuple(tuple(rows) for rows in record["batches"]),
-                weights={
-                    name: _array(value, np.float64, name)
-                    for name, value in record["weights"].items()
-                },
-                sample_weights=None
-                if weights is None
-                else _array(weights, np.float64, "sample_weights"),
-                clip=None if clip is None else Clip(**clip),
-                dtype=record["dtype"],
-            )
-        except CaseError:
-            raise
-        except (TypeError, AttributeError, KeyError, ValueError) as error:
-            raise CaseError(f"not a case: {error}") from error
+        given = _object("case", record)
+        form = given.get("format")
+        if isinstance(form, bool) or form != FORMAT:
+            raise CaseError(f"expected a case of format {FORMAT}, got {shown(form)}")
+        check_names("case", given, _KEYS, _KEYS)
+        dtype, clip, weights = given["dtype"], given["clip"], given["sample_weights"]
+        check_one_of("dtype", dtype, DTYPES)
+        loss = _part("loss", Loss, given["loss"])
+        if loss.class_weights is not None:
+            loss = replace(loss, class_weights=_floats("class_weights", loss.class_weights, dtype))
+        optimizer = _part("optimizer", Optimizer, given["optimizer"])
+        arguments = _object("optimizer.arguments", optimizer.arguments)
+        return Case(
+            layers=tuple(
+                _part(f"layers[{number}]", Layer, layer)
+                for number, layer in enumerate(_items("layers", given["layers"]))
+            ),
+            loss=loss,
+            optimizer=replace(optimizer, arguments=dict(arguments)),
+            rates=_floats("rates", given["rates"], dtype),
+            x=_array("x", given["x"], dtype),
+            y=_array("y", given["y"], "int64" if loss.labels == "integer" else dtype),
+            batches=tuple(
+                tuple(_items(f"batches[{step}]", rows))
+                for step, rows in enumerate(_items("batches", given["batches"]))
+            ),
+            weights={
+                name: _array(name, value, dtype)
+                for name, value in _object("weights", given["weights"]).items()
+            },
+            sample_weights=None if weights is None else _array("sample_weights", weights, dtype),
+            clip=None if clip is None else _part("clip", Clip, clip),
+            dtype=dtype,
+        )
 
     def to_json(self) -> str:
         """Return the case as JSON that a person can read; floats survive exactly."""
@@ -139,7 +138,9 @@ class Case:
     def from_json(text: str) -> Case:
         """Return the case that `to_json` wrote. Raises CaseError for anything else."""
         try:
-            record = json.loads(text)
+            record = json.loads(text, object_pairs_hook=_unique, parse_int=_integer)
+        except CaseError:
+            raise
         except (
             ValueError,
             RecursionError,
@@ -186,15 +187,65 @@ def _list(value: object) -> object:
     raise TypeError(f"cannot write {type(value).__name__}")
 
 
-def _array(value: object, dtype: type, name: str) -> Array:
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return a JSON object. Raises CaseError for a name that stands in it twice."""
+    record: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in record:
+            raise CaseError(f"{shown(name)} stands twice in one JSON object")
+        record[name] = value
+    return record
+
+
+def _integer(digits: str) -> float:
+    """Return a whole number; a float beyond 64 bits, where the integers of frameworks end."""
+    number = int(digits)
+    return number if abs(number) < 2**63 else float(digits)
+
+
+def _object(what: str, value: object) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise CaseError(f"{what}: expected a JSON object, got {shown(value)}")
+    return value
+
+
+def _items(what: str, value: object) -> Sequence[Any]:
+    if not isinstance(value, (list, tuple)):
+        raise CaseError(f"{what}: expected a list, got {shown(value)}")
+    return value
+
+
+def _part(what: str, kind: type[Part], value: object) -> Part:
+    record, known = _object(what, value), fields(kind)
+    needed = [f.name for f in known if f.default is MISSING and f.default_factory is MISSING]
+    check_names(what, record, [f.name for f in known], needed)
+    return kind(**record)
+
+
+def _floats(what: str, value: object, dtype: str) -> tuple[float, ...]:
+    return tuple(_array(what, value, dtype).tolist())
+
+
+def _array(what: str, value: object, dtype: str) -> Array:
+    """Return int64, or float64 in the range of another dtype, from nested lists or an array."""
+    own = np.dtype(np.int64 if dtype == "int64" else np.float64)
+    if isinstance(value, np.ndarray):
+        if value.dtype == own:
+            return value.copy()
+        value = value.tolist()
+    for place, number in _numbers(what, value):
+        check_number(place, number, dtype)
     try:
-        array = np.asarray(value)
-        if array.dtype.kind not in "if":
-            raise ValueError(f"holds {array.dtype}")
-        with np.errstate(invalid="ignore"):  # nan has no integer
-            converted: Array = array.astype(dtype)
-        if not np.array_equal(converted, array, equal_nan=True):
-            raise ValueError(f"is not {np.dtype(dtype)}")
+        return np.array(value, own)
     except ValueError as error:
-        raise CaseError(f"{name} is not an array of numbers: {error}") from error
-    return converted
+        raise CaseError(
+            f"{what}: expected numbers or rows of one length, got {shown(value)}"
+        ) from error
+
+
+def _numbers(what: str, value: object) -> Iterator[tuple[str, object]]:
+    for row, item in enumerate(_items(what, value)):
+        if isinstance(item, (list, tuple)):
+            yield from ((f"{what}[{row}, {column}]", each) for column, each in enumerate(item))
+        else:
+            yield f"{what}[{row}]", item

@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from parity.case import FORMAT, Case, with_arguments
+from parity.oracle import run_free
 from parity.parts import (
     ACTIVATIONS,
     CLIPS,
@@ -29,6 +30,7 @@ from parity.parts import (
     Optimizer,
     parameter_shapes,
 )
+from parity.precision import PRECISIONS
 from parity.strategies import PROBLEMS, cases
 from parity.validity import CaseError
 
@@ -143,12 +145,22 @@ def test_anything_else_is_no_case(value: Any) -> None:
         Case.from_dict(value)
 
 
-def deep(path: tuple[Any, ...], value: Any) -> Case:
-    """Return the small case read from JSON in which one value is replaced."""
-    record = json.loads(small().to_json())
+def deep(path: tuple[Any, ...], value: Any, case: Case | None = None) -> Case:
+    """Return a case (the small one) read from JSON in which one value is replaced."""
+    return Case.from_json(edited(path, value, case or small()))
+
+
+def edited(path: tuple[Any, ...], value: Any, case: Case) -> str:
+    record = json.loads(case.to_json())
     holder = reduce(lambda part, key: part[key], path[:-1], record)
     holder[path[-1]] = value
-    return Case.from_json(json.dumps(record))
+    return json.dumps(record)
+
+
+def numbered(path: tuple[Any, ...], value: float, dtype: str) -> Case:
+    """Return a case with numbers in every place of which one is replaced."""
+    loss = replace(small().loss, class_weights=(1.0, 1.0, 1.0))
+    return deep(path, value, replace(small(), loss=loss, sample_weights=np.ones(3), dtype=dtype))
 
 
 def without(key: str) -> Case:
@@ -161,20 +173,63 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
     "no JSON": (lambda: Case.from_json("layers: 3"), "not JSON: Expecting value"),
     "nothing": (lambda: Case.from_json(""), "not JSON"),
     "too deep": (lambda: Case.from_json("[" * 100_000), "not JSON"),
-    "a list": (lambda: Case.from_json("[1]"), "a case is a JSON object, got list"),
+    "a list": (lambda: Case.from_json("[1]"), r"case: expected a JSON object, got \[1\]"),
     "another format": (
         lambda: deep(("format",), 99),
         f"expected a case of format {FORMAT}, got 99",
     ),
     "no format": (lambda: Case.from_json("{}"), f"expected a case of format {FORMAT}, got None"),
-    "a missing part": (lambda: without("rates"), r"needs \['rates'\]"),
-    "an unknown part": (lambda: deep(("lr",), 0.1), r"no \['lr'\]"),
-    "an unknown field": (lambda: deep(("loss", "smooth"), 1), "smooth"),
-    "text for a number": (lambda: deep(("rates", 0), "0.1"), "rates: expected a number, got '0.1'"),
-    "text in x": (lambda: deep(("x", 0, 0), "a"), "x is not an array of numbers: holds <U"),
-    "rows of two lengths": (lambda: deep(("x", 0), [1.0]), "x is not an array of numbers"),
-    "a label between classes": (lambda: deep(("y", 0), 0.5), "y is not an array of numbers"),
-    "true in y": (lambda: deep(("y",), [True, False, True]), "y is not an array.*holds bool"),
+    "a missing part": (lambda: without("rates"), r"case: needs rates, got \['format', "),
+    "an unknown part": (lambda: deep(("lr",), 0.1), "case: expected one of format.*got 'lr'"),
+    "an unknown field": (
+        lambda: deep(("loss", "smooth"), 1),
+        "loss: expected one of name.*got 'smooth'",
+    ),
+    "text for a number": (
+        lambda: deep(("rates", 0), "0.1"),
+        r"rates\[0\]: expected a number, got '0.1'",
+    ),
+    "text in x": (lambda: deep(("x", 0, 0), "a"), r"x\[0, 0\]: expected a number, got 'a'"),
+    "rows of two lengths": (
+        lambda: deep(("x", 0), [1.0]),
+        r"x: expected numbers or rows of one length, got \[\[1.0\], \[3.0, 4.0\]",
+    ),
+    "a label between classes": (
+        lambda: deep(("y", 2), 1.5),
+        r"y\[2\]: expected a whole number of 64 bits, got 1.5",
+    ),
+    "true in x": (lambda: deep(("x", 1, 0), True), r"x\[1, 0\]: expected a number, got True"),
+    "true in y": (lambda: deep(("y",), [True, False, True]), r"y\[0\]: .*number, got True"),
+    "true in a weight": (
+        lambda: deep(("weights", "layer0/bias", 1), True),
+        r"layer0/bias\[1\]: expected a number, got True",
+    ),
+    "a list in x": (lambda: deep(("x", 0, 0), [1.0]), r"x\[0, 0\]: .*number, got \[1.0\]"),
+    "a number for x": (lambda: deep(("x",), 3.0), "x: expected a list, got 3.0"),
+    "true for the format": (lambda: deep(("format",), True), "of format 1, got True"),
+    "a name twice": (
+        lambda: Case.from_json(small().to_json().replace('"limit"', '"kind": "value", "limit"')),
+        "'kind' stands twice in one JSON object",
+    ),
+    "a number for layers": (lambda: deep(("layers",), 3), "layers: expected a list, got 3"),
+    "a number for a layer": (
+        lambda: deep(("layers",), [3]),
+        r"layers\[0\]: expected a JSON object, got 3",
+    ),
+    "a layer without units": (
+        lambda: deep(("layers", 0), {"bias": True}),
+        r"layers\[0\]: needs units, got \['bias'\]",
+    ),
+    "a number for a batch": (
+        lambda: deep(("batches", 1), 3),
+        r"batches\[1\]: expected a list, got 3",
+    ),
+    "a number for rates": (lambda: deep(("rates",), 0.1), "rates: expected a list, got 0.1"),
+    "weights in a list": (
+        lambda: deep(("weights",), [1]),
+        r"weights: expected a JSON object, got \[1\]",
+    ),
+    "a long text": (lambda: deep(("dtype",), "a" * 10_000), r"dtype: .{,80}got 'a+\.\.\.a+'$"),
     "units of -1": (lambda: deep(("layers", 0, "units"), -1), r"layers\[0\].units.*got -1"),
     "units of 0": (lambda: deep(("layers", 0, "units"), 0), r"layers\[0\].units.*got 0"),
     "units of 2.0": (lambda: deep(("layers", 0, "units"), 2.0), "units: expected a whole.*got 2.0"),
@@ -239,7 +294,18 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
         lambda: regression(optimizer=Optimizer("sgd", {"nesterov": 1})),
         "nesterov: expected true or false, got 1",
     ),
-    "arguments in a list": (lambda: deep(("optimizer", "arguments"), [0.9]), "not a case"),
+    "arguments in a list": (
+        lambda: deep(("optimizer", "arguments"), [0.9]),
+        r"optimizer.arguments: expected a JSON object, got \[0.9\]",
+    ),
+    "no arguments": (
+        lambda: deep(("optimizer", "arguments"), None),
+        "optimizer.arguments: expected a JSON object, got None",
+    ),
+    "a threshold of 0": (
+        lambda: regression(optimizer=Optimizer("adafactor", {"clip_threshold": 0.0})),
+        "clip_threshold: .*got 0.0",
+    ),
     "decay_biases of 1": (
         lambda: deep(("optimizer", "decay_biases"), 1),
         "decay_biases: expected true or false, got 1",
@@ -253,7 +319,14 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
     "no steps": (lambda: replace(small(), batches=(), rates=()), "batches: .*got none"),
     "a rate too few": (lambda: deep(("rates",), [0.1]), "rates: expected 2, got 1"),
     "a negative rate": (lambda: deep(("rates", 1), -0.1), "rates.*got -0.1"),
-    "a rate of true": (lambda: deep(("rates", 1), True), "rates: expected a number, got True"),
+    "a rate of true": (
+        lambda: deep(("rates", 1), True),
+        r"rates\[1\]: expected a number, got True",
+    ),
+    "a rate of 0, by which Ftrl divides": (
+        lambda: regression(optimizer=Optimizer("ftrl"), rates=(0.0,)),
+        r"rates\[0\]: .*got 0.0",
+    ),
     "an empty batch": (lambda: deep(("batches", 1), []), r"batches\[1\].*got none"),
     "a row too many": (lambda: deep(("batches", 1), [3]), r"batches\[1\]: .*0 to 2, got 3"),
     "a negative row": (lambda: deep(("batches", 1), [-1]), r"batches\[1\].*got -1"),
@@ -264,14 +337,14 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
     "x of one dimension": (lambda: deep(("x",), [1.0, 2.0]), r"x: expected .*got \(2,\)"),
     "NaN in x": (
         lambda: replace(small(), x=np.array([[1, 2], [3, np.nan], [5, 6]])),
-        r"x\[1, 1\] is nan, expected a finite number",
+        r"x\[1, 1\]: expected a finite float32, .*got nan",
     ),
-    "NaN in the JSON": (lambda: deep(("x", 2, 0), math.nan), r"x\[2, 0\] is nan"),
+    "NaN in the JSON": (lambda: deep(("x", 2, 0), math.nan), r"x\[2, 0\]: .*got nan"),
     "infinity in a weight": (
         lambda: deep(("weights", "layer1/bias", 1), -math.inf),
-        r"layer1/bias\[1\] is -inf",
+        r"layer1/bias\[1\]: .*got -inf",
     ),
-    "NaN in y": (lambda: regression(y=np.array([[1.0], [np.nan]])), r"y\[1, 0\] is nan"),
+    "NaN in y": (lambda: regression(y=np.array([[1.0], [np.nan]])), r"y\[1, 0\]: .*got nan"),
     "a label too large": (lambda: deep(("y", 1), 3), "y: expected labels 0 <= y < 3, got 3"),
     "a negative label": (lambda: deep(("y", 1), -1), "labels 0 <= y < 3, got -1"),
     "labels as floats": (
@@ -288,9 +361,12 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
     ),
     "a missing weight": (
         lambda: deep(("weights",), {}),
-        r"weights: expected \['layer0/bias'.*\], got \[\]",
+        r"weights: needs layer0/kernel, layer0/bias, layer1/kernel, layer1/bias, got \[\]",
     ),
-    "an unknown weight": (lambda: deep(("weights", "layer2/kernel"), [1.0]), "layer2/kernel"),
+    "an unknown weight": (
+        lambda: deep(("weights", "layer2/kernel"), [1.0]),
+        "weights: expected one of layer0/kernel, .*got 'layer2/kernel'",
+    ),
     "a weight of another shape": (
         lambda: deep(("weights", "layer0/bias"), [0.0]),
         r"layer0/bias: expected shape \(2,\), got \(1,\)",
@@ -305,7 +381,7 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
     ),
     "a negative class weight": (
         lambda: deep(("loss", "class_weights"), [1.0, -2.0, 1.0]),
-        "class_weights.*got -2.0",
+        r"class_weights\[1\].*got -2.0",
     ),
     "a sample weight too few": (
         lambda: deep(("sample_weights",), [1.0, 1.0]),
@@ -317,13 +393,16 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
     ),
     "NaN in the sample weights": (
         lambda: deep(("sample_weights",), [1.0, math.nan, 1.0]),
-        r"sample_weights\[1\] is nan",
+        r"sample_weights\[1\]: .*got nan",
     ),
-    "text for a case": (lambda: Case.from_json('"case"'), "a case is a JSON object, got str"),
-    "a number that no float holds": (lambda: deep(("rates", 0), 10**400), "rates"),
+    "text for a case": (
+        lambda: Case.from_json('"case"'),
+        "case: expected a JSON object, got 'case'",
+    ),
+    "a number that no float holds": (lambda: deep(("rates", 0), 10**400), r"rates\[0\]: .*got inf"),
     "a number of too many digits": (lambda: Case.from_json("1" * 5000), "not JSON.*digits"),
-    "a loss of anything": (lambda: deep(("loss",), [""]), "not a case"),
-    "a label that no integer holds": (lambda: deep(("y", 0), 10**30), "y"),
+    "text for a loss": (lambda: deep(("loss",), "abc"), "loss: expected a JSON object, got 'abc'"),
+    "a label that no integer holds": (lambda: deep(("y", 0), 10**30), r"y\[0\]: .*got 1e\+30"),
 }
 
 
@@ -332,6 +411,52 @@ def test_an_impossible_case_is_refused_and_the_value_shown(what: str) -> None:
     build, message = REFUSED[what]
     with pytest.raises(CaseError, match=message):
         build()
+
+
+@pytest.mark.parametrize("path", [("dtype",), ("layers", 0, "units"), ("loss", "delta"), ("x", 0)])
+def test_lists_in_lists_are_refused_however_deep(path: tuple[Any, ...]) -> None:
+    text = edited(path, "deep", small())
+    for depth in range(800, 1000):  # around the recursion limit
+        with pytest.raises(CaseError, match=r"got \[\[|not JSON"):
+            Case.from_json(text.replace('"deep"', "[" * depth + "]" * depth))
+
+
+NUMBERS = [
+    ("x", 2, 0),
+    ("weights", "layer1/bias", 1),
+    ("sample_weights", 1),
+    ("loss", "class_weights", 2),
+    ("loss", "l2"),
+    ("loss", "delta"),
+    ("rates", 1),
+    ("optimizer", "arguments", "eps"),
+    ("clip", "limit"),
+]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("path", NUMBERS, ids=str)
+def test_a_number_is_refused_beyond_the_largest_of_its_dtype(
+    path: tuple[Any, ...], dtype: str
+) -> None:
+    top = PRECISIONS[dtype].top
+    assert numbered(path, top, dtype).dtype == dtype
+    beyond = math.nextafter(top, math.inf)
+    with pytest.raises(CaseError) as caught:
+        numbered(path, beyond, dtype)
+    assert str(caught.value).endswith(f"expected a finite {dtype}, up to ±{top}, got {beyond}")
+
+
+def test_a_target_is_refused_beyond_the_largest_of_its_dtype() -> None:
+    with pytest.raises(CaseError, match=r"y\[1, 0\]: expected a finite float32.*got -1e\+300"):
+        regression(y=np.array([[1.0], [-1e300]]))
+
+
+def test_whole_numbers_of_any_size_are_floats_to_the_oracle() -> None:
+    case = numbered(("loss", "class_weights", 0), 10**30, "float64")
+    assert case.loss.class_weights == (1e30, 1.0, 1.0)
+    case = numbered(("optimizer", "arguments", "eps"), 10**30, "float64")
+    assert np.isfinite(run_free(case, {}).losses).all()
 
 
 def test_what_the_tests_start_from_is_a_case() -> None:
@@ -391,7 +516,8 @@ def test_every_loss_survives_json(loss: str, labels: str, reduction: str) -> Non
 
 def test_floats_survive_json_exactly() -> None:
     awkward = [0.1, 5e-324, -0.0, 1.7976931348623157e308, 1 / 3]
-    case = regression(x=np.array(awkward)[:, None], y=np.ones((5, 1)), batches=((0, 1, 2, 3, 4),))
+    x, batches = np.array(awkward)[:, None], ((0, 1, 2, 3, 4),)
+    case = regression(x=x, y=np.ones((5, 1)), batches=batches, dtype="float64")
     assert Case.from_json(case.to_json()).x.tobytes() == case.x.tobytes()
 
 

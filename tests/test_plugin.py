@@ -462,8 +462,9 @@ def test_a_wrong_word_is_refused_with_the_value(
     [
         ({"layers": [{"units": -2}]}, r"layers\[0\]\.units: expected .* or more, got -2"),
         ({"y": [0, 1, 2]}, r"y: expected labels 0 <= y < 2, got 2"),
-        ({"x": [[1.0], [float("nan")], [0.5]]}, r"x\[1, 0\] is nan, expected a finite number"),
-        ({"rates": [0.5, float("inf")]}, r"rates: expected .*, got inf"),
+        ({"x": [[1.0], [float("nan")], [0.5]]}, r"x\[1, 0\]: expected a finite .*, got nan"),
+        ({"x": [[1.0], [1e300], [0.5]]}, r"x\[1, 0\]: expected .* up to .*, got 1e\+300"),
+        ({"rates": [0.5, float("inf")]}, r"rates\[1\]: expected .*, got inf"),
         ({"optimizer": {"name": "sdg"}}, r"optimizer: expected one of sgd, .*, got 'sdg'"),
         (
             {"optimizer": {"name": "sgd", "arguments": {"mass": 1}}},
@@ -487,7 +488,8 @@ def test_an_impossible_case_is_refused_with_the_value(
         (json.dumps(CASE).encode()[:100], "not JSON: "),
         (b"", "not JSON: "),
         (b"\xff\xfe\x00", "not a text file: "),
-        (b"[1, 2]", "a case is a JSON object, got list"),
+        (b"[1, 2]", "case: expected a JSON object, got [1, 2]"),
+        (json.dumps(CASE)[:-1].encode() + b', "x": []}', "'x' stands twice in one JSON object"),
         (b"[" * 100_000, "not JSON: "),
     ],
 )
