@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from parity.parts import OPTIMIZERS
+
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
 # One make inside another would take over its options.
@@ -54,6 +56,15 @@ def test_a_command_does_what_the_readme_says(command: str) -> None:
         if words[0].startswith(".venv/bin/") and "pip" not in words
     ]
     assert done == PROMISED[command]
+
+
+def test_the_page_of_semantics_has_every_optimizer_and_the_pinned_versions() -> None:
+    page = (ROOT / "reports" / "semantics.md").read_text("utf-8")
+    assert re.findall(r"^## (\w+)$", page, re.MULTILINE) == list(OPTIMIZERS)
+    pins = (ROOT / "constraints.txt").read_text("utf-8")
+    (told,) = re.findall(r"^Versions: (.*)\.$", page, re.MULTILINE)
+    for name, version in (pair.split() for pair in told.split(", ")[1:]):
+        assert re.search(rf"^{name}(-cpu)?=={re.escape(version.partition('+')[0])}$", pins, re.M)
 
 
 def test_the_options_are_those_that_the_readme_lists() -> None:
