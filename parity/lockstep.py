@@ -21,7 +21,7 @@ from parity.strategies import PROBLEMS
 from parity.trace import Trace
 
 SHRINKS = 500
-# So many cases are tried before a claim is called stale.
+# So many cases, spread over all, are tried first for a claim's witness.
 WITNESSES = 40
 WITNESS = PROFILES["standard"]
 
@@ -167,7 +167,8 @@ class Harness:
 def _candidates(lane: Lane, claim: Claim, only: str, seed: int) -> Iterator[Case]:
     """Yield generated cases that a claim is about, then the same ones with inputs 64 times larger.
 
-    The larger ones reach what happens only far out, such as a threshold.
+    The larger ones reach what happens only far out, such as a threshold. At last come those passed
+    over, for what shows at some arguments only.
     """
     found = [
         case
@@ -179,9 +180,11 @@ def _candidates(lane: Lane, claim: Claim, only: str, seed: int) -> Iterator[Case
     ]
     # Of every optimizer and problem some, and what a row of zeros brings to a kink.
     kinks = [case for case in found if not case.x.any(axis=1).all()][:WITNESSES]
-    spread = (*found[:: 1 + len(found) // WITNESSES], *kinks)
+    stride = 1 + len(found) // WITNESSES
+    spread = (*found[::stride], *kinks)
     yield from spread
     yield from (replace(case, x=64 * case.x) for case in spread)
+    yield from (case for place, case in enumerate(found) if place % stride)
 
 
 def dtypes_of(lane: Lane, profile: Profile) -> tuple[str, ...]:

@@ -9,13 +9,15 @@ from faults import FAULTS
 from faulty_runs import InProcess, Train, control
 
 from parity.case import Case
+from parity.generation import generated
 from parity.known import CLAIMS, Claim, dials
 from parity.known.claim import by, in_force
 from parity.lanes import Lane
-from parity.lockstep import Harness
+from parity.lockstep import WITNESS, WITNESSES, Harness, _candidates, dtypes_of
 from parity.parts import OPTIMIZERS
 from parity.profiles import PROFILES
 from parity.rows import Rows
+from parity.strategies import PROBLEMS
 from parity.trace import Trace
 
 ADAM = Lane("control", "", optimizers={name: tuple(OPTIMIZERS[name]) for name in ("adam", "adamw")})
@@ -102,3 +104,15 @@ def test_a_thorough_run_asks_every_lane_and_optimizer(profile: str) -> None:
 
 def test_every_claim_has_its_reason_and_its_source() -> None:
     assert [claim.name for claim in CLAIMS if not (claim.why and claim.source)] == []
+
+
+def test_in_the_end_no_case_is_passed_over() -> None:
+    tried = {case.digest for case in _candidates(ADAM, HAT, "adam", 0)}
+    drawn = [
+        case
+        for problem in PROBLEMS
+        for case in generated(problem, "adam", dtypes_of(ADAM, WITNESS), WITNESS, 0)
+        if ADAM.lacks(case) is None
+    ]
+    assert len(drawn) > WITNESSES
+    assert {case.digest for case in drawn} <= tried
