@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 import os
 import random
-from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
+from collections.abc import Iterable
 from pathlib import Path
 
 from parity.case import Case
-from parity.validity import CaseError
+from parity.validity import CaseError, unknown
 
 
 def positive(name: str, unit: str, value: str | float) -> float:
@@ -55,14 +54,7 @@ def one_of(what: str, value: str, choices: Iterable[str]) -> str:
     names = list(choices)
     if value in names:
         return value
-    raise unknown(what, value, names)
-
-
-def unknown(what: str, value: str, names: Sequence[str]) -> ValueError:
-    """Return the error of a value that none of the names stands for."""
-    like = get_close_matches(value, names, n=1)
-    hint = f"; did you mean {like[0]}?" if like else ""
-    return ValueError(f"{what}: expected one of {', '.join(names)}, got {value!r}{hint}")
+    raise ValueError(unknown(what, value, names))
 
 
 def writable(path: Path) -> Path:

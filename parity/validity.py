@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 from reprlib import repr as shown
 from typing import TYPE_CHECKING, Any
 
@@ -46,7 +47,14 @@ def check_one_of(what: str, value: object, choices: Iterable[str]) -> None:
     """Raise CaseError for a value that is none of the choices."""
     names = list(choices)
     if value not in names:
-        raise CaseError(f"{what}: expected one of {', '.join(names)}, got {shown(value)}")
+        raise CaseError(unknown(what, value, names))
+
+
+def unknown(what: str, value: object, names: Sequence[str]) -> str:
+    """Return the sentence about a value that none of the names stands for, with the likeliest."""
+    like = get_close_matches(value, names, n=1) if isinstance(value, str) else []
+    hint = f"; did you mean {like[0]}?" if like else ""
+    return f"{what}: expected one of {', '.join(names)}, got {shown(value)}{hint}"
 
 
 def check_names(

@@ -465,7 +465,10 @@ def test_a_wrong_word_is_refused_with_the_value(
         ({"x": [[1.0], [float("nan")], [0.5]]}, r"x\[1, 0\]: expected a finite .*, got nan"),
         ({"x": [[1.0], [1e300], [0.5]]}, r"x\[1, 0\]: expected .* up to .*, got 1e\+300"),
         ({"rates": [0.5, float("inf")]}, r"rates\[1\]: expected .*, got inf"),
-        ({"optimizer": {"name": "sdg"}}, r"optimizer: expected one of sgd, .*, got 'sdg'"),
+        (
+            {"optimizer": {"name": "sdg"}},
+            r"optimizer: expected one of sgd, .*, got 'sdg'; did you mean sgd\?",
+        ),
         (
             {"optimizer": {"name": "sgd", "arguments": {"mass": 1}}},
             r"argument of sgd: expected one of momentum, .*, got 'mass'",

@@ -12,12 +12,13 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from parity.asked import one_of, unknown
+from parity.asked import one_of
 from parity.lanes import OPTIONS, Lane
 from parity.lanes.catalog import LANES
 from parity.lanes.device import lacking
 from parity.lanes.process import LaneError, Worker
 from parity.parts import ACTIVATIONS, CLIPS, DTYPES, LOSSES, OPTIMIZERS
+from parity.validity import unknown
 
 GROUP = "parity.lanes"  # entry points: a name and the module that has LANES
 
@@ -126,7 +127,7 @@ def chosen_lanes(selection: str | None) -> dict[str, tuple[Lane, str]]:
                 raise ValueError(f"{part}: its lane {lane.name} has the name of another lane")
             found[lane.name] = other
     if not found:
-        raise unknown("lanes", selection, _choices())
+        raise ValueError(unknown("lanes", selection, _choices()))
     return found
 
 
@@ -141,7 +142,7 @@ def _resolved(part: str) -> Iterable[Lane]:
         or [lane for entry in entries if entry.name == part for lane in _described(entry.value)]
     )
     if not lanes:
-        raise unknown("lanes", part, _choices())
+        raise ValueError(unknown("lanes", part, _choices()))
     return lanes
 
 

@@ -181,17 +181,7 @@ VERSION_1: Mapping[str, Spelling] = {
         {"rho": "rho", "eps": "epsilon"},
     ),
     "ftrl": Spelling(
-        "FtrlOptimizer",
-        {"sum": "accum", "z": "linear"},
-        {
-            "power": "learning_rate_power",
-            "beta": "beta",
-            "initial_accumulator": "initial_accumulator_value",
-            "lambda1": "l1_regularization_strength",
-            "lambda2": "l2_regularization_strength",
-            "shrinkage": "l2_shrinkage_regularization_strength",
-        },
-        ("power",),
+        "FtrlOptimizer", {"sum": "accum", "z": "linear"}, KERAS_ARGUMENTS, KERAS_NEGATED
     ),
 }
 
