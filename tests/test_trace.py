@@ -95,6 +95,8 @@ DAMAGE: list[tuple[Callable[[Trace], dict[str, Any]], str]] = [
         f"state 'm': expected names among {NAMES}, got ['kernel']",
     ),
     (lambda t: {"state": {"m": 3}}, "state 'm': expected arrays by name, got int"),
+    (lambda t: {"masks": {"layer0": t.losses}}, "masks: expected names among [], got ['layer0']"),
+    (lambda t: {"masks": 3}, "masks: expected arrays by name, got int"),
     (lambda t: {"state": []}, "state: expected slots by name, got list"),
 ]
 
