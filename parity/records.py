@@ -53,7 +53,7 @@ def tally(records: Sequence[Record]) -> dict[str, Any]:
     }
     return {
         **{name: kinds.count(name) for name in COUNTS},
-        "worst": max((stage["worst"] for stage in stages.values()), default=0.0),
+        "worst": max((stage["worst"] for stage in stages.values()), default=None),
         "stages": stages,
     }
 

@@ -48,7 +48,7 @@ def table(records: Sequence[Record]) -> str:
         cells = [_cell([r for r in own if r["optimizer"] == name]) for name in optimizers]
         total = tally(own)
         counts = [str(total[name] or "") for name in COUNTS]
-        shown.add_row(lane, *cells, *counts, times(total["worst"]), _unjudged(total["stages"]))
+        shown.add_row(lane, *cells, *counts, _worst(total["worst"]), _unjudged(total["stages"]))
     out = io.StringIO()
     # As wide as it needs to be: a log has no width, and a terminal wraps.
     console = Console(file=out, width=10_000, color_system=None, highlight=False, markup=False)
@@ -95,6 +95,10 @@ def _cell(records: Sequence[Record]) -> str:
         kinds = {kind(record) for record in records if record["problem"] == problem}
         marks += next((mark for name, mark in MARKS.items() if name in kinds), " ")
     return marks
+
+
+def _worst(score: float | None) -> str:
+    return "" if score is None else times(score)
 
 
 def _unjudged(stages: Mapping[str, Mapping[str, Any]]) -> str:

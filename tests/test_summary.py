@@ -89,6 +89,10 @@ def test_each_lane_is_a_row_with_its_counts_and_worst_score() -> None:
     assert jax == ["jax", "c", "1", "0.125", "0%"]
 
 
+def test_a_lane_that_gave_no_trace_has_no_worst_score() -> None:
+    assert rows(verdict("torch", "error"))[1] == ["torch", "E", "1"]
+
+
 def test_a_cell_has_a_mark_for_each_problem() -> None:
     _, row = rows(
         verdict("torch", "agree", problem="linear"),

@@ -96,7 +96,7 @@ def _lanes(
             {
                 "lane": lane,
                 "counts": _counts(rows),
-                "worst": max(row.score for row in rows),
+                "worst": max((row.score for row in rows if row.worst), default=None),
                 "unjudged": _unjudged(rows),
                 "cells": {name: _cell(own) for name, own in cells.items()},
                 "history": list(history.get(rows[0].lane, ())),

@@ -122,7 +122,7 @@ def _below(text: str) -> str:
 
 
 def _times(score: Any) -> str:
-    return times(float(score))
+    return "" if score is None else times(float(score))
 
 
 def _safe(text: str) -> str:
