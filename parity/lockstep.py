@@ -149,16 +149,22 @@ class Harness:
         it, the lane must agree there.
         """
         others = [other for other in self.claims if other is not claim]
-        tried = 0
+        tried, undecided = 0, ""
         for case in _candidates(lane, claim, optimizer, self.seed):
             tried += 1
             result = next(iter(self.run(lane, [case])))
             if result.trace is None:
                 return f"{claim.name}: the lane failed on {case.digest}: {result.verdict.reason}"
             without = judge(case, result.trace, dials(claimed(others, lane.name, case)))
-            if without.status is Status.DIVERGE:
-                agrees = result.verdict.status is not Status.DIVERGE
-                return None if agrees else f"{claim.name}: the lane diverges on {case.digest}"
+            if without.status is not Status.DIVERGE:
+                continue
+            if result.verdict.status is Status.DIVERGE:
+                return f"{claim.name}: the lane diverges on {case.digest}"
+            if result.verdict.status is Status.AGREE:
+                return None
+            undecided = f"{claim.name}: with it the bound decides on no element of {case.digest}"
+        if undecided:
+            return undecided
         if not tried:
             return f"{claim.name} is about no case that this lane can run"
         return f"{claim.name} is stale: without it the lane agrees on {tried} cases; {claim.why}"

@@ -8,7 +8,9 @@ import pytest
 from faults import FAULTS
 from faulty_runs import InProcess, Train, control
 
+from parity import lockstep
 from parity.case import Case
+from parity.compare import Status, Verdict
 from parity.generation import generated
 from parity.known import CLAIMS, Claim, dials
 from parity.known.claim import by, in_force
@@ -55,6 +57,17 @@ def test_a_claim_that_does_not_explain_the_lane_is_found() -> None:
     said = stale(TRAIN["steps counted from two"], HAT)
     assert said is not None
     assert "the lane diverges on" in said
+
+
+def test_a_claim_that_only_widens_the_bound_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        lockstep,
+        "judge",
+        lambda _case, _trace, dials: Verdict(Status.ABSTAIN if dials else Status.DIVERGE),
+    )
+    said = stale(control, HAT)
+    assert said is not None
+    assert "with it the bound decides on no element of" in said
 
 
 def test_a_claim_about_no_case_is_found() -> None:
