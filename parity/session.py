@@ -239,6 +239,8 @@ class Session:
             reason = missing(lane)
             if reason is None and self.case is not None:
                 reason = lane.lacks(self.case)
+            elif reason is None and not set(lane.dtypes) & set(self.profile.dtypes):
+                reason = f"no dtype {' or '.join(self.profile.dtypes)}"
             if reason is None:
                 able.append(lane)
             else:

@@ -213,6 +213,18 @@ def test_a_crash_is_a_verdict_and_the_other_lanes_are_kept(pytester: pytest.Pyte
     assert found == {"crashing": {"error"}, "healthy": {"agree"}, "healthy@sgd": {"agree"}}
 
 
+def test_a_lane_without_a_dtype_of_the_profile_is_left_out(pytester: pytest.Pytester) -> None:
+    source = (LANES / "healthy.py").read_text(encoding="utf-8").replace('"healthy', '"narrow')
+    narrow = source.replace("optimizers=", 'dtypes=("bfloat16",), optimizers=')
+    assert narrow != source
+    pytester.makepyfile(narrow=narrow)
+    said = refusal(run(pytester, "--parity-lanes=narrow.py"))
+    assert said.startswith("no lane can run: narrow@sgd: no dtype float32 or float64; narrow: ")
+    result = run(pytester, "--parity-lanes=narrow.py,numpy32", "-k", "linear-sgd")
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["parity skips narrow@sgd, narrow: no dtype float32 or float64"])
+
+
 def test_numbers_that_are_not_finite_are_valid_json(pytester: pytest.Pytester) -> None:
     run(pytester, lanes("unfinite"), "-k", "linear-sgd", "--parity-json=all.json")
     found = report(pytester.path / "all.json")
