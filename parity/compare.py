@@ -21,6 +21,8 @@ from parity.trace import Trace
 CLEAR = 10.0
 # How far the scores of two runs may lie apart that are one but for rounding: each by its bound.
 APART = 2.0
+# How the name of a tensor ends that is not the case's before the first step.
+START = " at the start"
 
 
 class Status(StrEnum):
@@ -114,13 +116,19 @@ def compared(case: Case, trace: Trace, expected: Expected) -> Verdict:
             reason=f"state: expected slots among {sorted(expected.state)}, got {unknown}",
         )
     counts: dict[Stage, Count] = {}
-    first = _other_start(case, trace)
+    start = first = _other_start(case, trace)
     for stage, tensor, seen, wanted, scale in pairs(trace, expected):
         scored, abstained = scores(seen, wanted, scale)
         counts[stage] = _counted(counts.get(stage, Count()), scored, abstained)
         found = _first(stage, tensor, seen, wanted, scored)
         if found is not None and (first is None or _order(found) < _order(first)):
             first = found
+    if start is not None:  # what follows from it would agree
+        counts[start.stage] = replace(
+            counts[start.stage],
+            diverged=counts[start.stage].diverged + start.elements,
+            worst=max(counts[start.stage].worst, start.score),
+        )
     if first is not None:
         status = Status.DIVERGE
     else:
@@ -135,7 +143,7 @@ def _other_start(case: Case, trace: Trace) -> Divergence | None:
         start = representable(case.weights[name], case.dtype)[None]
         wanted = Bounded(start, np.zeros(start.shape), ARITHMETICS[case.dtype])
         scored, _ = scores(seen[:1], wanted, np.abs(start))
-        found = _first(Stage.FORWARD, f"{name} at the start", seen[:1], wanted, scored)
+        found = _first(Stage.FORWARD, f"{name}{START}", seen[:1], wanted, scored)
         if found is not None:
             return found
     return None

@@ -6,7 +6,7 @@ import shlex
 from pathlib import Path
 
 from parity.case import Case
-from parity.compare import Divergence, Stage, Status, Verdict
+from parity.compare import START, Divergence, Stage, Status, Verdict
 from parity.lanes import Lane
 from parity.lockstep import Result
 from parity.repro import NoRepro, script
@@ -46,6 +46,9 @@ def describe(result: Result, who: str, again: str) -> str:
         names = ", ".join(claim.name for claim in result.claims)
         lines.append(f"  with its claims {names}" if names else "  no claim says so")
         lines.append(f"  free:   {_apart(verdict.parted)}")
+    if result.alone is not None:
+        came = {Status.ERROR: "fails", Status.ABSTAIN: "abstains"}.get(result.alone, "agrees")
+        lines.append(f"  alone:  the case {came} in a fresh process: what ran before it matters")
     if result.diagnosis is not None:
         lines.append(f"  cause:  {result.diagnosis.sentence}")
     lines += [f"    {line}" for line in _printable(result.detail)]
@@ -124,16 +127,23 @@ def _meaning(verdict: Verdict) -> str:
     """Return what the stages before the first difference say."""
     assert verdict.divergence is not None
     stage, counts = verdict.divergence.stage, verdict.counts
+    if verdict.divergence.tensor.endswith(START):
+        return "the run did not start at the case's weights"
     if stage is Stage.FORWARD:
         return "the loss is the first to part, so the model or the loss is where they differ"
-    before = [name for name in (Stage.FORWARD, Stage.BACKWARD) if name in counts]
+    before = (Stage.FORWARD,) if stage is Stage.BACKWARD else (Stage.FORWARD, Stage.BACKWARD)
+    judged = [name for name in before if name in counts and counts[name].judged]
+    told = []
+    if judged:
+        clean = all(counts[name].diverged == 0 for name in judged)
+        agree = " and ".join(judged) + (" agrees" if len(judged) == 1 else " agree")
+        told.append(f"{agree} {'at every step' if clean else 'up to here'}")
+    told += [f"{name} cannot be judged" for name in before if name in counts and name not in judged]
+    # The last stage before is what clears all that it is made of.
+    cleared = before[-1] in judged
     if stage is Stage.BACKWARD:
-        before.remove(Stage.BACKWARD)
-    clean = all(counts[name].diverged == 0 for name in before)
-    agree = " and ".join(before) + (" agrees" if len(before) == 1 else " agree")
-    agree += " at every step" if clean else " up to here"
-    if stage is Stage.BACKWARD:
-        return f"{agree}, so the gradient is where they part"
-    if Stage.BACKWARD not in counts:
-        return f"{agree}, gradients are not shown: the gradient or the optimizer is where they part"
-    return f"{agree}, so the optimizer is where they part"
+        part = "so the gradient is" if cleared else "the model, the loss or the gradient is"
+    else:
+        told += [] if Stage.BACKWARD in counts else ["gradients are not shown"]
+        part = "so the optimizer is" if cleared else "the gradient or the optimizer is"
+    return f"{', '.join(told)}{', ' if cleared else ': '}{part} where they part"

@@ -31,6 +31,7 @@ class Result:
     """One lane's verdict on one case, and the claims that were taken into account.
 
     `detail` is what a lane left behind that gave no trace: a traceback, the last lines it wrote.
+    `alone` is how a divergence came out in a process that ran nothing before, where otherwise.
     """
 
     lane: str
@@ -40,6 +41,7 @@ class Result:
     trace: Trace | None = None
     detail: str = ""
     diagnosis: Diagnosis | None = None
+    alone: Status | None = None
 
 
 class Harness:
@@ -135,6 +137,18 @@ class Harness:
                 lambda case: next(iter(self.run(lane, [case]))).trace,
             )
         return replace(worst, diagnosis=first)
+
+    def repeated(self, lane: Lane, worst: Result) -> Result:
+        """Return a divergence with what becomes of it in a process that ran nothing before it.
+
+        That is how a person will see it again; a lane may keep what it made for other cases.
+        """
+        if worst.verdict.status is not Status.DIVERGE:
+            return worst
+        with self.workers.fresh() as workers:
+            fresh = Harness(workers, self.claims, timeout=self.timeout)
+            status = next(iter(fresh.run(lane, [worst.case]))).verdict.status
+        return replace(worst, alone=None if status is Status.DIVERGE else status)
 
     def dials(self, lane: Lane, case: Case) -> dict[str, Any]:
         """Return the dials that the claims turn for `lane` on `case`."""

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from parity.baseline.gate import Gate, Judged
     from parity.lockstep import Harness, Result
 
+TIMEOUT = 120.0  # seconds for a case
 INSTALL = 'pip install "parity[all]" (or [torch], [tensorflow], [keras], [jax])'
 
 
@@ -51,7 +52,7 @@ class Session:
         report: str | None = None,
         page: str | None = None,
         seed: str | int | None = None,
-        timeout: str | float = 120.0,
+        timeout: str | float = TIMEOUT,
         folder: Path,
         command: str = "pytest parity",
         gate: Gate | None = None,
@@ -188,6 +189,8 @@ class Session:
         try:
             path = self.case_path or save(result.case, self.folder)
             words = [f"--parity-case={path}", f"--parity-lanes={self._origins[lane.name][1]}"]
+            if self.timeout != TIMEOUT:
+                words.append(f"--parity-timeout={self.timeout:g}")
             again = " ".join([self.command, *(shlex.quote(word) for word in words)])
         except OSError as error:
             again = f"the case could not be saved: {error}"

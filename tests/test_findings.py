@@ -10,7 +10,7 @@ import pytest
 from faulty_runs import control
 
 from parity.case import Case
-from parity.compare import Count, Divergence, Stage, Status, Verdict
+from parity.compare import Count, Divergence, Stage, Status, Verdict, judge
 from parity.findings import describe, save, summary
 from parity.known import Claim
 from parity.lockstep import Result
@@ -70,6 +70,70 @@ def test_a_divergence_reads_from_who_to_how() -> None:
         "adam(lr=(0.5, 0.25), eps=0.001), 3 steps\n"
         "  again:  pytest parity --parity-case=a.json"
     )
+
+
+NONE = Count(0, 6, 0, 0.5)
+OPTIMIZER = "so the optimizer is where they part"
+
+
+@pytest.mark.parametrize(
+    ("stage", "counts", "told"),
+    [
+        (
+            Stage.UPDATE,
+            {**COUNTS, Stage.FORWARD: NONE},
+            f"backward agrees at every step, forward cannot be judged, {OPTIMIZER}",
+        ),
+        (
+            Stage.UPDATE,
+            {**COUNTS, Stage.BACKWARD: NONE},
+            "forward agrees at every step, backward cannot be judged: "
+            "the gradient or the optimizer is where they part",
+        ),
+        (
+            Stage.UPDATE,
+            {Stage.FORWARD: CLEAN, Stage.UPDATE: BAD},
+            "forward agrees at every step, gradients are not shown: "
+            "the gradient or the optimizer is where they part",
+        ),
+        (
+            Stage.STATE,
+            {**COUNTS, Stage.BACKWARD: BAD},
+            f"forward and backward agree up to here, {OPTIMIZER}",
+        ),
+        (
+            Stage.BACKWARD,
+            COUNTS,
+            "forward agrees at every step, so the gradient is where they part",
+        ),
+        (
+            Stage.BACKWARD,
+            {**COUNTS, Stage.FORWARD: NONE},
+            "forward cannot be judged: the model, the loss or the gradient is where they part",
+        ),
+    ],
+)
+def test_what_stages_before_the_first_say_is_said_of_those_that_were_judged(
+    stage: Stage, counts: dict[Stage, Count], told: str
+) -> None:
+    verdict = Verdict(Status.DIVERGE, counts, replace(FOUND, stage=stage))
+    assert describe(replace(RESULT, verdict=verdict), "torch", "").splitlines()[2] == f"  {told}"
+
+
+def test_a_run_that_started_elsewhere_has_the_score_of_its_start() -> None:
+    run = control(CASE)
+    other = {name: array + 1 for name, array in run.weights.items()}
+    verdict = judge(CASE, replace(run, weights=other), {})
+    assert verdict.score == np.inf
+    assert verdict.counts[Stage.FORWARD].diverged >= 6
+    lines = describe(replace(RESULT, verdict=verdict), "torch", "").splitlines()
+    assert "layer0/kernel at the start" in lines[0]
+    assert lines[2] == "  the run did not start at the case's weights"
+
+
+def test_what_a_fresh_process_does_not_show_is_told() -> None:
+    told = describe(replace(RESULT, alone=Status.AGREE), "torch", "").splitlines()
+    assert "  alone:  the case agrees in a fresh process: what ran before it matters" in told
 
 
 def test_elements_that_a_step_left_alone_are_told() -> None:

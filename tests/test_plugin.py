@@ -213,6 +213,23 @@ def test_a_crash_is_a_verdict_and_the_other_lanes_are_kept(pytester: pytest.Pyte
     assert found == {"crashing": {"error"}, "healthy": {"agree"}, "healthy@sgd": {"agree"}}
 
 
+def test_a_divergence_that_comes_from_what_ran_before_is_told(pytester: pytest.Pytester) -> None:
+    source = (LANES / "faulty.py").read_text(encoding="utf-8").replace('"faulty"', '"stale"')
+    second = source.replace("1.125 * rate", "(1.125 if RUN else 1.0) * rate")
+    second = second.replace("def train(", "RUN: list[Case] = []\n\n\ndef train(")
+    second = second.replace("    return numpy32.train(", "    trace = numpy32.train(")
+    pytester.makepyfile(stale=f"{second}    RUN.append(case)\n    return trace\n")
+    words = ("--parity-lanes=stale.py", "-k", "linear-sgd", "--parity-timeout=90")
+    result = run(pytester, *words)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "  alone:  the case agrees in a fresh process: what ran before it matters",
+            "  again:  * --parity-timeout=90",
+        ]
+    )
+
+
 def test_a_lane_without_a_dtype_of_the_profile_is_left_out(pytester: pytest.Pytester) -> None:
     source = (LANES / "healthy.py").read_text(encoding="utf-8").replace('"healthy', '"narrow')
     narrow = source.replace("optimizers=", 'dtypes=("bfloat16",), optimizers=')

@@ -41,6 +41,7 @@ def test_lockstep(
     if worst.verdict.status != "abstain" and not worst.verdict.reason.startswith(COSTLY):
         worst = session.harness.shrunk(lane, problem, optimizer, profile, worst)
     worst = session.harness.diagnosed(lane, worst, batch)
+    worst = session.harness.repeated(lane, worst)
     session.explain(request.node.nodeid, worst)
     pytest.fail(session.finding(request.node.nodeid, lane, worst), pytrace=False)
 
@@ -79,6 +80,8 @@ def _expect_agreement(
         if explained:
             worst = session.harness.diagnosed(lane, worst, ())
             session.explain(nodeid, worst)
+        else:
+            worst = session.harness.repeated(lane, worst)
         pytest.fail(session.finding(nodeid, lane, worst), pytrace=False)
 
 

@@ -7,7 +7,6 @@ import sys
 import threading
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -171,7 +170,7 @@ class Workers:
         variables: Mapping[str, str] | None = None,
         patience: float = PATIENCE,
     ) -> None:
-        self._start = partial(Worker, python=python, variables=variables, patience=patience)
+        self._how: dict[str, Any] = {"python": python, "variables": variables, "patience": patience}
         memory = worker.physical_memory()
         self._limit = limit or max(2, (memory or 0) // _SHARE)
         self._workers: dict[tuple[str, bool], Worker] = {}
@@ -189,6 +188,10 @@ class Workers:
         """The lanes with a running process, each with its x64, the longest unused first."""
         with self._lock:
             return [key for key, entry in self._workers.items() if entry.alive]
+
+    def fresh(self) -> Workers:
+        """Return workers like these, none of them started."""
+        return Workers(limit=self._limit, **self._how)
 
     def close(self) -> None:
         """End all processes."""
@@ -210,7 +213,7 @@ class Workers:
                 found.close()
                 found = None
             self._close_beyond(self._limit - 1)
-            self._workers[key] = found or self._start(lane, x64=x64)
+            self._workers[key] = found or Worker(lane, x64=x64, **self._how)
             return self._workers[key]
 
     def _close_beyond(self, limit: int) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import product
 
+from parity.compare import START
 from parity.lanes import Lane
 from parity.lockstep import Result
 from parity.repro import text, trial
@@ -73,7 +74,7 @@ def _written(result: Result, lane: Lane) -> Iterator[tuple[int, str]]:
         raise NoRepro(f"no writer of scripts knows the lane {lane.name}")
     if result.verdict.divergence is None or result.trace is None:
         raise NoRepro(f"{lane.name} did not diverge: {result.verdict.status}")
-    if result.verdict.divergence.tensor.endswith(" at the start"):
+    if result.verdict.divergence.tensor.endswith(START):
         raise NoRepro(f"{lane.name} did not start at the case's weights")
     told: set[str] = set()
     simpler = SIMPLER.get((lane.module, lane.mode), lane.mode)
