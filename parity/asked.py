@@ -6,6 +6,7 @@ import math
 import os
 import random
 from collections.abc import Iterable
+from difflib import get_close_matches
 from pathlib import Path
 
 from parity.case import Case
@@ -47,6 +48,15 @@ def seed_of(value: str | int | None) -> int:
 def matches(part: str, name: str) -> bool:
     """Return whether a name has a part that was asked for, in whatever case."""
     return part.lower() in name.lower()
+
+
+def likeliest(part: str, names: Iterable[str]) -> str:
+    """Return a hint at the name whose last part is most like one that no name has; "" for none."""
+    last: dict[str, str] = {}
+    for name in names:
+        last.setdefault(name.lower().rpartition(".")[2], name)
+    like = get_close_matches(part.lower().rpartition(".")[2], last, n=1)
+    return f"; did you mean {last[like[0]]}?" if like else ""
 
 
 def one_of(what: str, value: str, choices: Iterable[str]) -> str:

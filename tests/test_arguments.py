@@ -378,9 +378,30 @@ def test_a_crash_is_an_outcome_and_a_second_audit_goes_on(tmp_path: Path) -> Non
 
 
 @pytest.mark.usefixtures("crashing")
-def test_a_class_is_audited_alone() -> None:
-    outcomes = run(["crashing"], Record(), classes=["Two"])
+@pytest.mark.parametrize("part", ["Two", ".two"])
+def test_a_class_is_audited_alone_in_whatever_case_it_is_typed(part: str) -> None:
+    outcomes = run(["crashing"], Record(), classes=[part])
     assert {outcome.trial.target for outcome in outcomes} == {"bad.Two"}
+
+
+@pytest.mark.usefixtures("crashing")
+@pytest.mark.parametrize(
+    ("part", "likeliest"),
+    [
+        ("Tow", "; did you mean bad.Two?"),
+        ("bad.tow", "; did you mean bad.Two?"),
+        ("Momentum", ""),
+    ],
+)
+def test_a_class_that_no_framework_has_is_refused_before_any_is_audited(
+    part: str, likeliest: str
+) -> None:
+    record = Record()
+    with pytest.raises(ValueError, match="class: no target") as refused:
+        run(["crashing"], record, classes=["Two", part])
+    wanted = f"class: no target of crashing has {part!r} in its name{likeliest}"
+    assert str(refused.value) == wanted
+    assert not record.outcomes
 
 
 def test_a_framework_that_nobody_knows_is_an_error() -> None:

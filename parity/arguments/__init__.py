@@ -23,7 +23,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME",
-        help="audit only what has NAME in its name; may be given again",
+        help="audit only what has NAME, in whatever case, in its name; may be given again",
     )
     parser.add_argument(
         "--json",
@@ -41,7 +41,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def main(options: argparse.Namespace) -> int:
     """Run the audit; return 1 if an ignored argument is not known, or a known one is not ignored.
 
-    Raises ValueError for a framework that is unknown or not installed.
+    Raises ValueError for a framework that is unknown or not installed, or a class that none has.
     """
     from parity.arguments.run import audit_with_progress
 

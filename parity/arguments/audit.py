@@ -7,10 +7,11 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from threading import Lock
 
-from parity.arguments.framework import FRAMEWORKS, Framework
+from parity.arguments.framework import FRAMEWORKS, AuditError, Framework
 from parity.arguments.outcome import Outcome
 from parity.arguments.record import Record
 from parity.arguments.values import OLD_SPELLINGS
+from parity.asked import likeliest, matches
 
 QUICK = ("argument", "spelling")
 _NO_OPTIMIZER = (".losses", ".nn.", ".Model", ".layers")
@@ -32,14 +33,16 @@ def run(
 ) -> list[Outcome]:
     """Audit frameworks; return the outcomes of their installed versions, target by target.
 
-    `classes`, if any, are parts of the names of the targets wanted, `kinds` the only trials wanted.
-    A brief audit tries one value of each argument. Raises ValueError for a framework that is
-    unknown, AuditError for one that cannot be asked.
+    `classes`, if any, are parts, in whatever case, of the names of the targets wanted, `kinds` the
+    only trials wanted. A brief audit tries one value of each argument. Raises ValueError for a
+    framework that is unknown, AuditError for one that cannot be asked, and for a class that none of
+    them has.
     """
     crew = _Crew(sorted(names, key=list(FRAMEWORKS).index))
     with ThreadPoolExecutor(at_once) as pool:
         try:
             offered = dict(zip(crew.names, pool.map(crew.targets, crew.names), strict=True))
+            _check_classes(classes, offered)
             work = _Work(offered, crew.versions, record, classes, kinds, brief, progress)
             parts = [pool.submit(crew.audit, work) for _ in range(at_once)]
             for part in wait(parts, return_when=FIRST_EXCEPTION).done:
@@ -160,7 +163,8 @@ class _Work:
 
     def _wanted(self, name: str) -> list[str]:
         targets = self.offered[name]
-        return [t for t in targets if not self.classes or any(part in t for part in self.classes)]
+        classes = self.classes or ("",)
+        return [target for target in targets if any(matches(part, target) for part in classes)]
 
     def _whole(self, name: str, target: str) -> str:
         """Return what names a target's audit, as it is asked for, in a file of outcomes."""
@@ -171,6 +175,15 @@ class _Work:
     def _tell(self, name: str, target: str) -> None:
         if self.progress:
             self.progress(name, target, self._done[name], len(self._wanted(name)))
+
+
+def _check_classes(classes: Sequence[str], offered: Offered) -> None:
+    """Raise AuditError for a class that no target has in its name, with the likeliest target."""
+    targets = [target for found in offered.values() for target in found]
+    for part in classes:
+        if not any(matches(part, target) for target in targets):
+            where = f"no target of {', '.join(offered)} has {part!r} in its name"
+            raise AuditError(f"class: {where}{likeliest(part, targets)}")
 
 
 def _spellings(offered: Offered) -> list[str]:
