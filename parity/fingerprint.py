@@ -95,6 +95,10 @@ def main(options: argparse.Namespace) -> int:
     names = _optimizers(options.optimizers)
     session = Session(lanes=options.lanes, folder=Path.cwd())
     lanes = [lane for lane in session.lanes if options.lanes or lane.pace >= PROMPT]
+    lacking = [name for name in names if not any(name in lane.optimizers for lane in lanes)]
+    if lacking == names or (lacking and options.optimizers):
+        told = ", ".join(lane.name for lane in lanes)
+        raise ValueError(f"optimizer: none of {told} has {', '.join(lacking)}")
     found = []
     try:
         for name in names:

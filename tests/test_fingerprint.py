@@ -11,6 +11,8 @@ import pytest
 from parity.cli import main
 from parity.fingerprint import CLEARLY, Fingerprint, _precision, common
 
+EXAMPLE = Path(__file__).with_name("lanes") / "example.py"
+
 
 @pytest.fixture(scope="module")
 def control(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, object], str]:
@@ -72,6 +74,11 @@ def test_the_usual_value_is_the_most_frequent() -> None:
     [
         (["fingerprint", "--optimizers=adan"], "optimizer: expected one of sgd, "),
         (["fingerprint", "--lanes=pytorch"], "lanes: expected one of torch, "),
+        (["fingerprint", f"--lanes={EXAMPLE}", "--optimizers=adam"], "none of example has adam"),
+        (
+            ["fingerprint", f"--lanes={EXAMPLE}", "--optimizers=sgd,adam,lion"],
+            "optimizer: none of example has adam, lion",
+        ),
         (["fingerprint", "--json=gone/found.json"], "gone/found.json: no folder gone"),
         (["fingerprint", "--write=."], ".: is a folder"),
         (["articles", "--write=gone/page.md"], "gone/page.md: no folder gone"),
