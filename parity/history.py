@@ -74,6 +74,10 @@ def location() -> Path | None:
     asked = os.environ.get("PARITY_HISTORY")
     if asked is not None:
         return Path(asked) if asked else None
+    return _own()
+
+
+def _own() -> Path:
     return cache() / "history.sqlite"
 
 
@@ -158,6 +162,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Print when things last changed; return the exit status. Raises HistoryError."""
+    if options.file is not None and not options.file.exists():
+        raise HistoryError(f"{options.file}: no such file")
     file = options.file or location()
     if file is None or not file.exists():
         where = "PARITY_HISTORY is empty" if file is None else f"{file} is not there"
@@ -300,7 +306,14 @@ def _opened(path: Path, *, write: bool = False) -> Iterator[sqlite3.Connection]:
     except HistoryError:
         raise
     except (sqlite3.Error, OSError, ValueError, TypeError) as error:
-        hint = "name another file by PARITY_HISTORY"
-        if not isinstance(error, sqlite3.OperationalError | OSError):  # locked, or a full disk
-            hint = f"remove it, or {hint}"
-        raise HistoryError(f"{path}: not a history that can be used: {error}; {hint}") from error
+        told = f"{path}: not a history that can be used: {error}"
+        raise HistoryError(f"{told}{_hint(path, error)}") from error
+
+
+def _hint(path: Path, error: Exception) -> str:
+    """Return what can be done about a history; of a file that the user named, nothing is known."""
+    if path != location():
+        return ""
+    hint = "name another file by PARITY_HISTORY"
+    passing = isinstance(error, sqlite3.OperationalError | OSError)  # locked, or a full disk
+    return f"; {hint}" if passing or path != _own() else f"; remove it, or {hint}"

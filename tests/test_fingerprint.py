@@ -84,6 +84,7 @@ def test_the_usual_value_is_the_most_frequent() -> None:
         (["articles", "--write=gone/page.md"], "gone/page.md: no folder gone"),
         (["audit", "--report=gone/page.md"], "gone/page.md: no folder gone"),
         (["audit", "--frameworks=optaxx"], "got 'optaxx'; did you mean optax?"),
+        (["history", "--file=gone.sqlite"], "gone.sqlite: no such file"),
         (["fingerprints"], "invalid choice: 'fingerprints'"),
     ],
 )

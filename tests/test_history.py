@@ -67,10 +67,11 @@ def test_a_history_that_another_writer_holds_is_not_to_be_removed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(history, "PATIENCE", 0.1)
+    monkeypatch.setenv("PARITY_HISTORY", str(tmp_path / "h"))
     kept(tmp_path / "h", run(1))
     with closing(sqlite3.connect(tmp_path / "h", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        told = append(run(2), tmp_path / "h")
+        told = append(run(2))
     assert told is not None
     assert told.endswith("database is locked; name another file by PARITY_HISTORY")
 
@@ -133,8 +134,11 @@ def test_a_lane_is_asked_for_by_name(tmp_path: Path, capsys: pytest.CaptureFixtu
         main(options("--file", path, "--lane", "mine"))
 
 
-def test_no_history_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(options("--file", tmp_path / "gone")) == 0
+def test_no_history_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PARITY_HISTORY", str(tmp_path / "gone"))
+    assert main(options()) == 0
     assert "no run is in the history" in capsys.readouterr().out
     assert scores(tmp_path / "gone") == {}
     assert not (tmp_path / "gone").exists()
@@ -202,6 +206,32 @@ def test_a_damaged_history_is_a_sentence(tmp_path: Path, spoil: Any) -> None:
     assert scores(path) == {}
     with pytest.raises(HistoryError):
         changed(path)
+
+
+@pytest.mark.parametrize(
+    ("own", "advice"),
+    [
+        ("h", ""),
+        ("PARITY_HISTORY", "; name another file by PARITY_HISTORY"),
+        ("parity/history.sqlite", "; remove it, or name another file by PARITY_HISTORY"),
+    ],
+)
+def test_only_a_file_that_parity_made_is_to_be_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own: str, advice: str
+) -> None:
+    monkeypatch.delenv("PARITY_HISTORY")
+    monkeypatch.delenv("PARITY_CACHE", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    path = tmp_path / own
+    if own == "PARITY_HISTORY":
+        monkeypatch.setenv(own, str(path))
+    path.parent.mkdir(exist_ok=True)
+    _garbage(path)
+    with pytest.raises(HistoryError) as refused:
+        main(options(*(["--file", path] if own == "h" else [])))
+    assert str(refused.value) == (
+        f"{path}: not a history that can be used: file is not a database{advice}"
+    )
 
 
 def test_values_that_are_no_numbers_are_a_sentence(tmp_path: Path) -> None:
