@@ -8,6 +8,7 @@ import random
 from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from parity.case import Case
 from parity.validity import CaseError, unknown
@@ -67,14 +68,31 @@ def one_of(what: str, value: str, choices: Iterable[str]) -> str:
     raise ValueError(unknown(what, value, names))
 
 
+def file(name: str, word: str) -> Path:
+    """Return the path of a file, there or not. Raises ValueError for no word, and for a folder."""
+    if not word:
+        raise ValueError(f"{name}: expected a file, got ''")
+    path = Path(word)
+    if os.path.isdir(path):
+        raise ValueError(f"{path}: is a folder")
+    return path
+
+
 def writable(path: Path) -> Path:
     """Return a path that a file can be written to. Raises ValueError."""
-    if not path.parent.is_dir():
-        raise ValueError(f"{path}: no folder {path.parent}")
-    if path.is_dir():
-        raise ValueError(f"{path}: is a folder")
-    if not os.access(path if path.exists() else path.parent, os.W_OK):
-        raise ValueError(f"{path}: cannot be written to")
+    try:
+        if not path.parent.is_dir():
+            raise ValueError(f"{path}: no folder {path.parent}")
+        if path.is_dir():
+            raise ValueError(f"{path}: is a folder")
+        if not path.exists():
+            # A folder that may be written to need not hold new files, as /proc: one that goes
+            # again without a trace tells. Under the path itself, it could be another run's.
+            TemporaryFile(dir=os.path.dirname(os.path.realpath(path))).close()
+        elif not os.access(path, os.W_OK):
+            raise ValueError(f"{path}: cannot be written to")
+    except OSError as error:
+        raise ValueError(f"{path}: cannot be written to: {error.strerror}") from error
     return path
 
 

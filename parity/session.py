@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from parity import records
 from parity import report as pages
-from parity.asked import one_of, positive, read_case, seed_of, whole, writable
+from parity.asked import file, one_of, positive, read_case, seed_of, whole, writable
 from parity.case import Case
 from parity.datasets import REAL, real_case
 from parity.known import CLAIMS, in_force
@@ -63,12 +63,12 @@ class Session:
         self.cases = None if cases is None else whole(cases)
         self.timeout = min(positive("timeout", "seconds", timeout), threading.TIMEOUT_MAX)
         self.seed = seed_of(seed)
-        self.report = None if report is None else writable(Path(report))
+        self.report = None if report is None else writable(file("json", report))
         if page == "":
             raise ValueError("report: expected a folder, got ''")
         self.page = None if page is None else pages.folder(Path(page))
         self.case_path = case
-        self.case = None if case is None else read_case(Path(case))
+        self.case = None if case is None else read_case(file("case", case))
         self.folder = folder
         self.command = command
         self.gate = gate

@@ -472,8 +472,17 @@ def nothing_starts(monkeypatch: pytest.MonkeyPatch) -> None:
         ("--parity-cases=0", r"cases: expected a whole number above 0, got '0'"),
         ("--parity-cases=many", r"cases: expected a whole number above 0, got 'many'"),
         ("--parity-case=mine.json", r"mine\.json: No such file or directory"),
+        ("--parity-case=", r"case: expected a file, got ''"),
+        ("--parity-case=.", r"\.: is a folder"),
         ("--parity-json=my/all.json", r"my/all\.json: no folder my"),
+        ("--parity-json=", r"json: expected a file, got ''"),
         ("--parity-json=.", r"\.: is a folder"),
+        (
+            "--parity-json=/proc/x.json",
+            r"/proc/x\.json: (cannot be written to: .*|no folder /proc)",
+        ),
+        ("--parity-json=/tmp", r"/tmp: is a folder"),
+        (f"--parity-json={'x' * 300}", r"x+: cannot be written to: File name too long"),
         ("--parity-timeout=soon", r"timeout: expected a number of seconds above 0, got 'soon'"),
         ("--parity-timeout=0", r"timeout: expected a number of seconds above 0, got '0'"),
         ("--hypothesis-seed=one", r"seed: expected a whole number or random, got 'one'"),
@@ -483,6 +492,7 @@ def test_a_wrong_word_is_refused_with_the_value(
     pytester: pytest.Pytester, word: str, message: str
 ) -> None:
     assert re.fullmatch(message, refusal(run(pytester, word)))
+    assert not list(pytester.path.iterdir())
 
 
 @pytest.mark.usefixtures("nothing_starts")
