@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from pathlib import Path
+
+import numpy as np
 
 from parity.case import Case
 from parity.compare import START, Divergence, Stage, Status, Verdict
@@ -45,7 +48,7 @@ def describe(result: Result, who: str, again: str) -> str:
         lines += [f"  {line}" for line in _unmoved(verdict.divergence, result.trace)]
         names = ", ".join(claim.name for claim in result.claims)
         lines.append(f"  with its claims {names}" if names else "  no claim says so")
-        lines.append(f"  free:   {_apart(verdict.parted)}")
+        lines.append(f"  free:   {_apart(verdict.parted, result.trace)}")
     if result.alone is not None:
         came = {Status.ERROR: "fails", Status.ABSTAIN: "abstains"}.get(result.alone, "agrees")
         lines.append(f"  alone:  the case {came} in a fresh process: what ran before it matters")
@@ -118,8 +121,15 @@ def _unmoved(found: Divergence, trace: Trace | None) -> list[str]:
     return [f"{same.sum()} of its {same.size} elements are what they were before the step"]
 
 
-def _apart(share: float) -> str:
+def _apart(share: float, trace: Trace | None) -> str:
     """Return how far the lane's end is from that of an oracle which runs by itself."""
+    ends = {} if trace is None else {name: w[-1] for name, w in trace.weights.items()}
+    for name, end in ends.items():
+        if not np.isfinite(end).all():
+            seen = end[~np.isfinite(end)][0]
+            return f'weights "{name}" of the lane end with {seen}: no distance can be told'
+    if not math.isfinite(share):
+        return "run on its own, the oracle ends no finite distance away"
     return f"run on its own, the oracle ends {share:.2g} of the largest change of a weight away"
 
 

@@ -136,6 +136,20 @@ def test_what_a_fresh_process_does_not_show_is_told() -> None:
     assert "  alone:  the case agrees in a fresh process: what ran before it matters" in told
 
 
+@pytest.mark.parametrize("last", [np.nan, np.inf])
+def test_a_lane_that_ends_at_no_number_is_no_distance_away(last: float) -> None:
+    run = control(CASE)
+    kernel = run.weights["layer0/kernel"].copy()
+    kernel[-1, 0, 1] = last
+    trace = replace(run, weights={**run.weights, "layer0/kernel": kernel})
+    verdict = replace(RESULT.verdict, parted=np.inf)
+    told = describe(replace(RESULT, verdict=verdict, trace=trace), "torch", "")
+    ends = f'weights "layer0/kernel" of the lane end with {last}: no distance can be told'
+    assert f"  free:   {ends}\n" in told
+    alone = describe(replace(RESULT, verdict=verdict, trace=run), "torch", "")
+    assert "  free:   run on its own, the oracle ends no finite distance away\n" in alone
+
+
 def test_elements_that_a_step_left_alone_are_told() -> None:
     run = control(CASE)
     kernel = run.weights["layer0/kernel"].copy()
