@@ -169,7 +169,9 @@ class Run:
         self.session.close()
 
     def _reports(self) -> bool:
-        return not hasattr(self.config, "workerinput") and not self.config.option.collectonly
+        # --setup-plan is --setup-only, too.
+        idle = self.config.option.collectonly or self.config.getoption("setuponly", False)
+        return not hasattr(self.config, "workerinput") and not idle
 
 
 def _gate(config: pytest.Config) -> Gate | None:

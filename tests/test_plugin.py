@@ -495,6 +495,19 @@ def test_a_wrong_word_is_refused_with_the_value(
     assert not list(pytester.path.iterdir())
 
 
+@pytest.mark.parametrize("word", ["--collect-only", "--setup-only", "--setup-plan"])
+def test_a_run_without_a_check_leaves_what_it_would_write_alone(
+    pytester: pytest.Pytester, word: str
+) -> None:
+    kept = pytester.path / "all.json"
+    kept.write_text("of a run", encoding="utf-8")
+    files = ("--parity-json=all.json", "--parity-report=page", "--parity-save=mine")
+    words = ("--parity-lanes=numpy32", "-k", "linear-sgd", word, *files)
+    assert run(pytester, *words).ret == pytest.ExitCode.OK
+    assert kept.read_text("utf-8") == "of a run"
+    assert [path for path in pytester.path.iterdir() if path.name[0] != "."] == [kept]  # of pytest
+
+
 @pytest.mark.usefixtures("nothing_starts")
 @pytest.mark.parametrize(
     ("damage", "message"),

@@ -97,7 +97,9 @@ class Hooks:
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Judge the run, and let its exit status say so."""
-        if hasattr(self.config, "workerinput") or self.config.option.collectonly:
+        # --setup-plan is --setup-only, too.
+        idle = self.config.option.collectonly or self.config.getoption("setuponly", False)
+        if hasattr(self.config, "workerinput") or idle:
             return
         if session.exitstatus not in _ENDED:
             self.session.judged = _unjudged("the run did not end by itself")
