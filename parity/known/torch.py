@@ -66,6 +66,14 @@ _TORCH_COMPILE = stated(
         "compiled, the step counter is a float32 tensor, and so are the bias corrections",
         "torch/optim/adam.py, the branch for capturable",
     ),
+    (
+        "rounded",
+        ("lr",),
+        by("adagrad", dtype=DOUBLE, schedule=(False,)),
+        "compiled, lr is divided by 1 + (step - 1) * lr_decay, whose step is a float32 tensor; "
+        "but not where lr is a tensor itself",
+        "torch/optim/adagrad.py, _single_tensor_adagrad",
+    ),
 )
 
 CLAIMS: tuple[Claim, ...] = (*_TORCH, *_TORCH_COMPILE)
