@@ -26,12 +26,14 @@ from parity.baseline.numbers import measures, near, near_scores, rounded
 from parity.checks import test_arguments as check_of_arguments
 from parity.upgrades.change import Kind
 from parity.upgrades.probe import Nudge, Probe, Seen, Target
+from parity.upgrades.stages import moved, worst
 
 pytest_plugins = ["pytester"]
 
 LANE = '''
 """A lane whose fault is written here."""
 import math
+from dataclasses import replace
 from parity.lanes import Lane, numpy32
 from parity.lanes.numpy32 import updates
 
@@ -52,11 +54,16 @@ def eps_hat(w, g, state, h, lr, t):
     )
 
 def train(case, mode):
+    factor = 1.0
     {first}
-    return numpy32.train(case, {mode!r})
+    trace = numpy32.train(case, {mode!r})
+    return replace(trace, losses=factor * trace.losses)
 '''
 HAT = 'updates.UPDATES["adam"] = eps_hat'
 FAILS = 'raise ValueError("no kernel")'
+# Each loss is off by half of it, and what comes then may be another matter.
+LOSSES = "factor = 1.5"
+DOUBLED = f"{LOSSES}; case = replace(case, rates=tuple(2 * lr for lr in case.rates))"
 
 
 def plant(folder: Path, first: str = "pass", *, names: str = "mine", mode: str = "") -> None:
@@ -149,6 +156,23 @@ def test_a_known_divergence_is_no_failure_until_it_changes(pytester: pytest.Pyte
     result, kinds = compared(pytester)
     assert (result.ret, kinds) == (pytest.ExitCode.TESTS_FAILED, {"error"})
     told = "  mine test_lockstep[[]mine-linear-adam]: * -> raised: ValueError: no kernel (2 cases)"
+    result.stdout.fnmatch_lines([told])
+
+
+def test_a_fault_behind_a_known_one_is_told_with_its_stage(pytester: pytest.Pytester) -> None:
+    plant(pytester.path, LOSSES)
+    saved(pytester, "-k", "linear")
+    result, kinds = compared(pytester)
+    assert (result.ret, kinds) == (pytest.ExitCode.OK, set())
+    result.assert_outcomes(xfailed=1)
+    plant(pytester.path, LOSSES, mode="shuffled")
+    result, kinds = compared(pytester)
+    assert (result.ret, kinds) == (pytest.ExitCode.OK, set())
+    plant(pytester.path, DOUBLED)
+    result, kinds = compared(pytester)
+    assert (result.ret, kinds) == (pytest.ExitCode.TESTS_FAILED, {"semantic"})
+    result.assert_outcomes(failed=1)
+    told = "  mine test_lockstep[[]mine-linear-adam]: update: agrees -> diverges by * bounds (*)"
     result.stdout.fnmatch_lines([told])
 
 
@@ -295,7 +319,12 @@ BASELINE = Baseline(
                 cases="0a1b",
                 verdicts={"agree": 1, "diverge": 1},
                 dials=("eps=hat",),
-                findings={"9f": Finding("diverge", "update", 2, "layer0/kernel", "8.5e+03")},
+                findings={
+                    "9f": Finding(
+                        *("diverge", "update", 2, "layer0/kernel", "8.5e+03"),
+                        stages={"update": "8.5e+03"},
+                    )
+                },
                 losses="0.693147",
             )
         }
@@ -355,6 +384,13 @@ def test_other_line_ends_are_no_damage(file: Path) -> None:
 def test_a_foreign_or_newer_file_is_refused(file: Path, content: str, message: str) -> None:
     file.write_bytes(content.encode("latin-1"))
     with pytest.raises(BaselineError, match=message):
+        load(file)
+
+
+def test_a_file_whose_findings_lack_their_stages_says_how_to_save_it_again(file: Path) -> None:
+    written = file.read_text("utf-8").replace('      "stages": {"update": "8.5e+03"},\n', "")
+    file.write_text(written, encoding="utf-8")
+    with pytest.raises(BaselineError, match=r"older Parity, .*needs \['stages'\].*--parity-save"):
         load(file)
 
 
@@ -447,22 +483,43 @@ def test_what_was_computed_in_float32_has_its_digits() -> None:
 
 def test_scores_are_one_within_two_bounds() -> None:
     def scored(score: str) -> Finding:
-        return Finding("diverge", "update", 1, "w", score)
+        return Finding("diverge", "update", 1, "w", score, stages={"update": score})
 
     assert near_scores(scored("3.1"), scored("5.0"))
     assert not near_scores(scored("8.5e+03"), scored("1.2e+02"))
+
+
+def test_what_float32_is_off_by_in_float64_has_no_digits() -> None:
+    counts = {
+        "forward": {"diverged": 1, "worst": 3.6e6},
+        "update": {"diverged": 9, "worst": 1.4e14},
+    }
+    assert worst(counts, "float64") == {"forward": "0E+9", "update": "1.4e+14"}
+    assert worst(counts, "float32") == {"forward": "3.6e+06", "update": "1.4e+14"}
+    other = {**counts, "forward": {"diverged": 1, "worst": 8.4e5}}
+    assert not moved(worst(counts, "float64"), worst(other, "float64"))
+    assert moved(worst(counts, "float32"), worst(other, "float32")) == ["forward"]
+    agreeing = {**counts, "forward": {"diverged": 0, "worst": 0.9}}
+    assert moved(worst(counts, "float64"), worst(agreeing, "float64")) == ["forward"]
 
 
 # Changes of a check
 
 
 ROW = Row("passed", "0a1b", {"agree": 2}, losses="0.693147 0.402000", traced="9f")
-PARTS = Finding("diverge", "update", 2, "layer0/kernel", "8.5e+03")
-CRASH = Finding("error", reason="crashed: exit status 3")
+STAGES = {"state": "1.2e+04", "update": "8.5e+03"}
+PARTS = Finding("diverge", "update", 2, "layer0/kernel", "8.5e+03", stages=STAGES)
+LOST = replace(PARTS, score="inf", stages={"update": "inf"})
+CRASH = Finding("error", reason="crashed: exit status 3", stages={})
 
 
 def red(finding: Finding = PARTS, **changes: Any) -> Row:
     return replace(ROW, outcome="failed", findings={"9f": finding}, **changes)
+
+
+def behind(**stages: str) -> Row:
+    """Return what diverges first as ever, whatever it does then."""
+    return red(replace(PARTS, stages=stages))
 
 
 @pytest.mark.parametrize(
@@ -476,7 +533,14 @@ def red(finding: Finding = PARTS, **changes: Any) -> Row:
         (replace(ROW, dials=("eps=inside",)), ROW, Kind.SEMANTIC, "eps: inside -> after"),
         (red(), red(replace(PARTS, step=1)), Kind.SEMANTIC, "step 2, update"),
         (red(), red(replace(PARTS, score="8.5e+01")), Kind.SEMANTIC, "85|8.5e"),
-        (red(), red(losses="0.693147 0.500000"), Kind.SEMANTIC, "diverges"),
+        (red(), red(losses="0.693147 0.500000"), Kind.SEMANTIC, "losses: 0.693147 0.402000 ->"),
+        (red(), behind(state="1.2e+04"), Kind.SEMANTIC, "update: diverges by 8.5e+03 bounds -> ag"),
+        (red(), behind(**STAGES, forward="3.1"), Kind.SEMANTIC, "forward: agrees -> diverges by 3"),
+        (red(), behind(state="1.2e+05", update="8.5e+03"), Kind.SEMANTIC, "state: diverges by 1.2"),
+        (red(), behind(backward="7", update="9"), Kind.SEMANTIC, "backward: agrees -> diverges by"),
+        (red(), behind(state="inf", update="8.5e+03"), Kind.SEMANTIC, "diverges by inf bounds"),
+        (red(), behind(**STAGES, forward="0E+9"), Kind.SEMANTIC, "diverges by less than 1e+9 bo"),
+        (red(LOST), red(replace(LOST, tensor="layer0/bias")), Kind.SEMANTIC, "of layer0/bias, inf"),
         (ROW, replace(ROW, losses="0.693147 0.410000"), Kind.ROUNDING, "losses"),
         (ROW, replace(ROW, verdicts={"abstain": 2}, outcome="failed"), Kind.GONE, "evidence"),
         (ROW, Row("skipped", said=("no cases",)), Kind.GONE, "skipped .no cases."),
@@ -498,6 +562,8 @@ def test_each_change_of_a_check_has_its_kind(old: Row, new: Row, kind: Kind, tol
         (red(), red(replace(PARTS, score="8.4e+03"))),
         (red(), red(replace(PARTS, tensor="layer0/bias"))),
         (red(), replace(red(losses="0.693147 0.402001"))),
+        (red(), behind(state="1.3e+04", update="8.4e+03")),
+        (red(LOST), red(LOST)),
         (red(CRASH), red(CRASH)),
         # The losses are those of another case than the one that parts.
         (red(), red(traced="8e", losses="0.410000 0.300000")),

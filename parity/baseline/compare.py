@@ -1,8 +1,9 @@
 """Two baselines to changes: every difference has its kind, and what only rounding moves has none.
 
 Where both sides agree with the oracle under the same dials, whatever differs is rounding: that is
-what a bound says. A case that parts on both sides parts in the same way if step and stage are the
-same and the scores are within what rounding moves them by.
+what a bound says. A case that parts on both sides parts in the same way if it does so first at the
+same step and stage, if the same stages part at all, and if each does so by the same score, but for
+what rounding moves it by.
 """
 
 from __future__ import annotations
@@ -10,10 +11,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from decimal import Decimal
 
 from parity.baseline.content import FAILED, IGNORED, REFUSED, SKIPPED, Finding, Offer, Row, Tried
 from parity.baseline.numbers import near, near_scores
 from parity.dials import DIALS
+from parity.upgrades import stages
 from parity.upgrades.change import Change, Kind
 from parity.upgrades.probe import Target
 from parity.upgrades.surface import changed
@@ -120,9 +123,18 @@ def _kind(old: Finding | None, new: Finding | None, *, losses: bool) -> Kind | N
         return Kind.ERROR if one is not None and one.status == "error" else Kind.SEMANTIC
     if "error" in (old.status, new.status):
         return None if old == new else Kind.ERROR
+    alike = losses and _same_place(old, new) and not stages.moved(old.stages, new.stages)
+    return None if alike else Kind.SEMANTIC
+
+
+def _same_place(old: Finding, new: Finding) -> bool:
+    """Return whether two findings part first at the same place, and as far but for rounding.
+
+    Rounding makes another tensor the worst where two are as far off, but no number of none.
+    """
     if (old.step, old.stage) != (new.step, new.stage) or not near_scores(old, new):
-        return Kind.SEMANTIC
-    return None if losses else Kind.SEMANTIC
+        return False
+    return old.tensor == new.tensor or Decimal(old.score).is_finite()
 
 
 def _parted(
@@ -132,17 +144,28 @@ def _parted(
     rows: tuple[Row, Row],
     pairs: list[tuple[Finding | None, Finding | None]],
 ) -> Change:
+    first, last = pairs[0]
     old, new = (("agrees" if one is None else one.sentence) for one in pairs[0])
     whose = rows[1] if pairs[0][1] is not None else rows[0]
     why = [whose.cause] if kind is Kind.SEMANTIC and whose.cause else []
     if len(pairs) > 1:
         why.append(f"{len(pairs)} cases")
+    if kind is Kind.SEMANTIC and first and last and _same_place(first, last):
+        what, was, now = _behind(first, last, rows)
+        return Change(kind, lane, name, what, was, now, "; ".join([new, *why]))
     if kind is Kind.SEMANTIC and whose.turned and pairs[0][1] is not None:
         names = [word.partition("=")[0] for word in whose.turned]
         values = ", ".join(word.partition("=")[2] for word in whose.turned)
         was = ", ".join(_value(dial, rows[0]) if dial in DIALS else "as asked" for dial in names)
         return Change(kind, lane, name, " and ".join(names), was, values, "; ".join([new, *why]))
     return Change(kind, lane, name, "", old, new, "; ".join(why))
+
+
+def _behind(old: Finding, new: Finding, rows: tuple[Row, Row]) -> tuple[str, str, str]:
+    """Return what changed behind a first divergence that did not, and both sides of it."""
+    for stage in stages.moved(old.stages, new.stages):
+        return stage, stages.told(old.stages, stage), stages.told(new.stages, stage)
+    return "losses", rows[0].losses, rows[1].losses
 
 
 def _worst(row: Row) -> Finding | None:

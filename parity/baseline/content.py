@@ -29,6 +29,7 @@ class Finding:
     """A case that parts from the oracle or gave no trace, and where (`step` counts from 1).
 
     `score` is to two digits, which is what is stable of it; `tensor` is the worst of its step.
+    `stages` are the worst scores of all stages that part at any step: what stands behind the first.
     """
 
     status: str
@@ -37,6 +38,7 @@ class Finding:
     tensor: str = ""
     score: str = ""
     reason: str = ""
+    stages: Mapping[str, str] = field(kw_only=True)
 
     @property
     def sentence(self) -> str:

@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from parity.baseline.content import Baseline
-from parity.baseline.plain import plain, typed
+from parity.baseline.plain import MissingError, plain, typed
 
 KIND = "parity baseline"
 FORMAT = 1
+_ANEW = "delete it and save it again with --parity-save"
 _HEAD = ("kind", "format", "checksum")
 SUFFIX = ".json"
 _WIDTH = 110
@@ -89,12 +90,15 @@ def _read(written: str) -> Baseline:
     try:
         found: Baseline = typed(Baseline, held, "baseline")
         right = text(found) == written
+    except MissingError as error:
+        told = f"made by an older Parity, or damaged: {error}; {_ANEW}"
+        raise ValueError(told) from error
     except ValueError as error:
         raise ValueError(f"damaged: {error}") from error
     if not right:
         raise ValueError(
             "damaged, or edited by hand: its checksum does not fit; take it from version control, "
-            "or delete it and save it again with --parity-save"
+            f"or {_ANEW}"
         )
     return found
 

@@ -2,8 +2,8 @@
 
 A check that fails as it failed in the baseline is shown as xfailed: a gate says what changed, and a
 finding that was accepted once would fail every later run otherwise. It is accepted only on the same
-cases, at the same place, and as far beyond its bound. What the baseline does not know, and what was
-drawn otherwise, is judged as in any run.
+cases, at the same place, with the same stages behind it, and as far beyond its bound. What the
+baseline does not know, and what was drawn otherwise, is judged as in any run.
 """
 
 from __future__ import annotations

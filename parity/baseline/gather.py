@@ -28,6 +28,7 @@ from parity.baseline.numbers import measures, near
 from parity.lanes import Lane
 from parity.lanes.catalog import LANES
 from parity.lanes.installed import versions
+from parity.upgrades import stages
 from parity.upgrades.noise import alike, parting
 from parity.upgrades.probe import Probe, Seen, Target
 
@@ -212,13 +213,14 @@ def _dials(verdicts: Sequence[records.Record]) -> tuple[str, ...]:
 def _finding(record: records.Record) -> Finding:
     found = record["divergence"]
     if found is None:
-        return Finding("error", reason=_restful(str(record["reason"])))
+        return Finding("error", reason=_restful(str(record["reason"])), stages={})
     return Finding(
         status=str(record["status"]),
         stage=str(found["stage"]),
         step=int(found["step"]) + 1,
         tensor=str(found["tensor"]),
-        score=f"{float(found['score']):#.2g}".rstrip("."),
+        score=stages.digits(float(found["score"])),
+        stages=stages.worst(record["counts"], str(record["dtype"])),
     )
 
 

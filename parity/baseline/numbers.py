@@ -15,10 +15,10 @@ import numpy as np
 
 from parity.baseline.content import Finding
 from parity.case import Array, Case
-from parity.compare import APART
 from parity.dials import Dials
 from parity.oracle import run_free
 from parity.trace import Trace
+from parity.upgrades import stages
 from parity.upgrades.probe import Nudge, Seen
 
 DIGITS = 6  # at most
@@ -47,10 +47,7 @@ def near(old: str, new: str) -> bool:
 
 def near_scores(old: Finding, new: Finding) -> bool:
     """Return whether two scores are one but for rounding, which moves both sides by a bound."""
-    one, other = Decimal(old.score), Decimal(new.score)
-    if not (one.is_finite() and other.is_finite()):
-        return old.score == new.score
-    return abs(one - other) <= Decimal(APART) + _unit(one, other)
+    return stages.near(old.score, new.score)
 
 
 def losses(case: Case, trace: Trace, dials: Dials) -> str:
@@ -156,10 +153,4 @@ def _near(old: str, new: str) -> bool:
     one, other = Decimal(old), Decimal(new)
     if not (one.is_finite() and other.is_finite()):
         return old == new
-    return abs(one - other) <= _unit(one, other)
-
-
-def _unit(one: Decimal, other: Decimal) -> Decimal:
-    """Return a unit of the last digit of the coarser of two numbers; a bare 0 is exact."""
-    places = [int(n.as_tuple().exponent) for n in (one, other) if str(n) != "0"]
-    return Decimal(1).scaleb(max(places)) if places else Decimal(0)
+    return abs(one - other) <= stages.unit(one, other)

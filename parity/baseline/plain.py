@@ -8,6 +8,10 @@ from types import NoneType, UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
 
+class MissingError(ValueError):
+    """An object lacks what its type needs: it may be older than the type."""
+
+
 def plain(value: Any) -> Any:
     """Return a dataclass, mapping or tuple as dicts, lists and scalars."""
     if is_dataclass(value):
@@ -43,8 +47,10 @@ def _dataclass(kind: Any, value: Any, where: str) -> Any:
     unknown = sorted(set(value) - set(hints))
     needed = {field.name for field in fields(kind) if _default(field) is MISSING}
     missing = sorted(needed - set(value))
-    if unknown or missing:
-        raise ValueError(f"{where} has no {unknown} and needs {missing}")
+    if unknown:
+        raise ValueError(f"{where} has no {unknown}")
+    if missing:
+        raise MissingError(f"{where} needs {missing}")
     return kind(**{n: typed(hints[n], one, f"{where}.{n}") for n, one in value.items()})
 
 
