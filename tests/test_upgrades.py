@@ -20,7 +20,7 @@ from parity import cli, compare
 from parity.case import Case
 from parity.compare import Divergence, Stage
 from parity.datasets import real_case
-from parity.lanes import Lane
+from parity.lanes import Lane, numpy32
 from parity.lanes.catalog import LANES
 from parity.lockstep import Result
 from parity.parts import Optimizer
@@ -311,6 +311,81 @@ def test_two_divergences_are_one_only_where_rounding_explains_both() -> None:
     # Two elements that are as far off: either may be the worst.
     assert not parts(result((0,), 1e6), result((1,), 1e6 + 1))
     assert not parts(result((0,), math.inf), result((0,), math.inf))
+
+
+def judged(case: Case, trace: Trace) -> Result:
+    return Result("numpy32", case, compare.judge(case, trace, {}), trace=trace)
+
+
+def test_a_fault_behind_one_that_both_sides_have_is_told_with_its_stage() -> None:
+    case = real_case("iris", Optimizer("adam"))
+    off, twice = 1.5, replace(case, rates=tuple(2 * lr for lr in case.rates))
+
+    def result(asked: Case, mode: str = "") -> Result:
+        trace = numpy32.train(asked, mode)
+        return judged(case, replace(trace, losses=off * trace.losses))
+
+    old, new = result(case), result(twice)
+    assert old.verdict.divergence == new.verdict.divergence
+    change = lockstep.unlike(LANES[0], old, new)
+    assert change is not None
+    assert (change.kind, change.what, change.old) == (Kind.SEMANTIC, "update", "as the oracle")
+    assert " elements, " in change.new
+    back = lockstep.unlike(LANES[0], new, old)
+    assert back is not None
+    assert (back.what, back.new) == ("update", "as the oracle")
+    assert lockstep.unlike(LANES[0], old, result(case, "shuffled")) is None
+
+
+def test_a_release_between_the_ends_is_asked_where_they_part() -> None:
+    case = real_case("iris", Optimizer("adam"))
+
+    def result(losses: float = 1.0, gradients: float = 1.0, rate: float = 1.0) -> Result:
+        rates = tuple(rate * lr for lr in case.rates)
+        trace = numpy32.train(replace(case, rates=rates), "")
+        shown = {name: gradients * value for name, value in trace.gradients.items()}
+        return judged(case, replace(trace, losses=losses * trace.losses, gradients=shown))
+
+    def failing(reason: str) -> Result:
+        verdict = compare.Verdict(compare.Status.ERROR, reason=reason)
+        return Result("numpy32", case, verdict)
+
+    def as_last(first: Result, last: Result, other: Result) -> bool | None:
+        return bisecting._as_last(Finding("numpy32", {}, {}, case=case), first, last, other)
+
+    first, last = result(1.5), result(1.5, rate=2)
+    assert as_last(first, last, result(1.5, rate=2))
+    assert not as_last(first, last, result(2, 1.5))
+    # The loss went elsewhere on the way, and came back: that is another finding.
+    assert as_last(first, last, result(2.5, rate=2))
+    refused, crashed = failing("refused: no such loss"), failing("crashed: killed by SIGSEGV")
+    assert as_last(refused, crashed, crashed)
+    assert not as_last(refused, crashed, failing("raised: ValueError: no"))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "kind"),
+    [
+        ("raised: ValueError: no", "raised: TypeError: no", None),
+        ("refused: no such loss", "refused: no loss of that name", None),
+        ("refused: no such loss", "crashed: killed by SIGSEGV", Kind.ERROR),
+        ("hung: no answer", "raised: ValueError: no", Kind.ERROR),
+        ("", "refused: no such loss", Kind.ARGUMENT),
+        ("crashed: killed by SIGSEGV", "", Kind.ERROR),
+    ],
+)
+def test_another_way_to_fail_is_a_change(old: str, new: str, kind: Kind | None) -> None:
+    case = real_case("iris", Optimizer("sgd"))
+
+    def result(reason: str) -> Result:
+        if reason:
+            return Result("torch", case, compare.Verdict(compare.Status.ERROR, reason=reason))
+        return judged(case, numpy32.train(case, ""))
+
+    change = lockstep.unlike(LANES[0], result(old), result(new))
+    assert (change and change.kind) == kind
+    if change is not None:
+        assert change.what == (new or old).partition(":")[0]
 
 
 def test_the_report_is_json_where_a_call_has_numbers_that_are_none() -> None:

@@ -28,7 +28,7 @@ from parity.upgrades.change import Change
 from parity.upgrades.compare import unlike
 from parity.upgrades.environment import BuildError, Environment, build
 from parity.upgrades.findings import Finding
-from parity.upgrades.lockstep import judge_in
+from parity.upgrades.lockstep import judge_in, parting
 from parity.upgrades.lockstep import unlike as parted
 from parity.upgrades.noise import NUDGES, apart
 from parity.upgrades.probe import Seen
@@ -268,13 +268,16 @@ def _as_last(finding: Finding, first: Observed, last: Observed, other: Observed)
     Of two numbers it does the nearer one. None: it fails, which neither end does.
     """
     fails = [_fails(one) for one in (first, last, other)]
+    if all(fails) and isinstance(last, Result) and isinstance(other, Result):
+        return parted(_lane(finding.where), last, other) is None  # the ends fail in two ways
     if any(fails):
         return None if fails == [False, False, True] else fails[2] == fails[1]
     if isinstance(first, Result) and isinstance(last, Result) and isinstance(other, Result):
         diverges = [one.verdict.status is Status.DIVERGE for one in (first, last, other)]
         if diverges[0] != diverges[1]:
             return diverges[2] == diverges[1]
-        return parted(_lane(finding.where), last, other) is None
+        # Where the ends part; elsewhere a release between them may do what neither does.
+        return not {*parting(first, last)[:1]} & {*parting(last, other)}
     assert not isinstance(first, Result)
     assert not isinstance(last, Result)
     assert not isinstance(other, Result)

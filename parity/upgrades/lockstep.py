@@ -12,7 +12,7 @@ import numpy as np
 
 from parity.asked import matches
 from parity.case import Case
-from parity.compare import APART, Status, Verdict
+from parity.compare import APART, Stage, Status, Verdict
 from parity.diagnose import diagnose
 from parity.findings import summary
 from parity.generation import Enough, Source
@@ -24,6 +24,7 @@ from parity.lockstep import Harness, Result, dtypes_of
 from parity.profiles import PROFILES
 from parity.strategies import PROBLEMS
 from parity.summary import times
+from parity.upgrades import stages
 from parity.upgrades.change import Change, Kind
 from parity.upgrades.environment import Environment
 
@@ -153,27 +154,33 @@ def _apart(lane: Lane, old: Result, new: Result) -> Apart | None:
 def unlike(lane: Lane, old: Result, new: Result) -> Change | None:
     """Return what a case shows to have changed."""
     subject = summary(old.case)
-    errors = [result.verdict.reason if result.trace is None else "" for result in (old, new)]
-    if all(errors):
-        return None
-    if any(errors):
-        refused = any(error.startswith("refused:") for error in errors)
-        what = next(error for error in errors if error).partition(":")[0]
+    errors = [result.verdict.reason for result in (old, new)]
+    whats = [error.partition(":")[0] for error in errors]
+    if whats[0] != whats[1]:
+        kind = Kind.ARGUMENT if {*whats} == {"", "refused"} else Kind.ERROR
         told = [error or "trains" for error in errors]
-        return Change(Kind.ARGUMENT if refused else Kind.ERROR, lane.name, subject, what, *told)
-    if _same(old, new):
+        return Change(kind, lane.name, subject, whats[1] or whats[0], *told)
+    parted = parting(old, new)
+    if not parted:
         return None
-    diverged = [result.verdict.status is Status.DIVERGE for result in (old, new)]
-    if not any(diverged):
-        return None
-    places = [_place(result.verdict) for result in (old, new)]
+    stage, verdicts = parted[0], (old.verdict, new.verdict)
+    behind = _same(old, new)
+    places = [_extent(one, stage) if behind else _place(one) for one in verdicts]
+    return Change(Kind.SEMANTIC, lane.name, subject, stage, *places)
+
+
+def parting(old: Result, new: Result) -> list[str]:
+    """Return the stages in which two results part from each other, the first to blame first."""
+    sides = [(one.verdict.to_dict()["counts"], one.case.dtype) for one in (old, new)]
+    moved = stages.moved(*(stages.worst(*side) for side in sides))
     found = old.verdict.divergence or new.verdict.divergence
-    assert found is not None
-    return Change(Kind.SEMANTIC, lane.name, subject, str(found.stage), *places)
+    if found is None or _same(old, new):
+        return moved
+    return list(dict.fromkeys([str(found.stage), *moved]))
 
 
 def _same(old: Result, new: Result) -> bool:
-    """Return whether both sides diverge from the oracle by the same, or not at all."""
+    """Return whether both sides first diverge from the oracle by the same, or not at all."""
     one, other = old.verdict.divergence, new.verdict.divergence
     if one is None or other is None:
         return one is other
@@ -198,6 +205,14 @@ def _place(verdict: Verdict) -> str:
     values = f"{found.seen:.9g} for {found.expected:.9g}"
     far = f"{times(found.score)} times the bound"
     return f"{found.tensor} at step {found.step + 1}: {values}, {far}"
+
+
+def _extent(verdict: Verdict, stage: str) -> str:
+    count = verdict.counts.get(Stage(stage))
+    if count is None or not count.diverged:
+        return "as the oracle"
+    far = f"{times(count.worst)} times the bound"
+    return f"{count.diverged:,} of {count.judged:,} elements, {far}"
 
 
 def _explained(apart: Apart) -> Apart:
