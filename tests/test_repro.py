@@ -265,7 +265,7 @@ def witness(harness: Harness, lane: Lane, claim: Claim) -> Result:
     """Return a divergence that is there without the claim, a clear one on a small case if any."""
     others = [other for other in harness.claims if other is not claim]
     best: Result | None = None
-    for case in sorted(_candidates(lane, claim, harness.seed), key=_size):
+    for case in sorted(_candidates(lane, claim, "", harness.seed), key=_size):
         result = next(iter(harness.run(lane, [case])))
         assert result.trace is not None
         left = claimed(others, lane.name, case)
